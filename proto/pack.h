@@ -1,0 +1,17 @@
+/* Writing msgpack into a buffer, by msgpack-c. Errors (memory) stay in the buffer's `failed`. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bytes.h"
+
+void pack_array(struct buffer *buffer, size_t count);
+void pack_uint(struct buffer *buffer, uint64_t value);
+void pack_int(struct buffer *buffer, int64_t value);
+void pack_bool(struct buffer *buffer, bool value);
+void pack_double(struct buffer *buffer, double value);   /* NaN is written as nil */
+void pack_string(struct buffer *buffer, const char *text);
+void pack_bin(struct buffer *buffer, struct span bytes);
+void pack_nil(struct buffer *buffer);

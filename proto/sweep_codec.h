@@ -1,0 +1,22 @@
+/* The canonical encoding of a sweep: the same sweep always gives the same bytes, so that its
+ * SHA-256 is its identity. */
+#pragma once
+
+#include <stdbool.h>
+
+#include <goldthread/sweep.h>
+
+#include "bytes.h"
+#include "digest.h"
+
+#define SWEEP_BYTES_MAX (1u << 20)
+
+/* Appends the encoding. */
+void sweep_encode(const struct sweep *sweep, struct buffer *out);
+
+/* Reads and checks every bound of goldthread/sweep.h. On false `*why` is a constant string and
+ * *sweep is not to be used. Allocates nothing. */
+bool sweep_decode(struct span bytes, struct sweep *sweep, const char **why);
+
+/* SHA-256 of the encoding. */
+struct digest sweep_identity(const struct sweep *sweep);

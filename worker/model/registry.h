@@ -1,0 +1,7 @@
+/* Models by name. */
+#pragma once
+
+#include <goldthread/model.h>
+
+/* The built-in model of that name, or NULL. */
+const struct model *model_find(const char *name);

@@ -1,0 +1,45 @@
+/* The plan of a sweep: its areas, figures, columns and blocks. Every program that touches results
+ * makes it from the same sweep and population, and so agrees on what figure number k is. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <goldthread/model.h>
+#include <goldthread/sweep.h>
+
+#define PLAN_FIGURES_MAX 250000u        /* of a sweep with more than one draw */
+#define PLAN_FIGURES_MAX_SINGLE 3000000u /* of a sweep with a single draw */
+#define PLAN_BLOCK_VALUES (1u << 22)    /* draws per block x figures stays at or below this ... */
+#define PLAN_BLOCK_DRAWS_MAX 512u       /* ... and draws per block at or below this */
+
+struct plan {
+    const struct sweep *sweep;           /* borrowed */
+    const struct population *population; /* borrowed */
+    const struct model *model;           /* borrowed */
+    struct model_run *run;               /* owned */
+    struct area *areas;                  /* owned, [area_count] */
+    size_t area_count;
+    const struct model_figure *figures;  /* of one area, borrowed from the run */
+    size_t model_figure_count;
+    uint32_t *kept;                      /* owned, [kept_count]: the model figures that outputs ask for */
+    size_t kept_count;
+    size_t column_count;                 /* scenarios, then their differences to the first */
+    size_t figure_count;                 /* column_count * area_count * kept_count */
+};
+
+/* Makes the plan, and sets sweep->draws_per_block: the largest power of two within the bounds above,
+ * a pure function of the sweep without its number of draws, and the population. NULL: `why` holds one
+ * line (too many figures, unknown measure). The caller ends it with plan_free(). */
+struct plan *plan_new(struct sweep *sweep, const struct population *population, const struct model *model, char *why,
+                      size_t why_bytes);
+void plan_free(struct plan *plan);
+
+/* Column c: scenario c, or the difference of scenario c - scenario_count + 1 to the first. */
+void plan_column_name(const struct plan *plan, size_t column, char *name, size_t name_bytes);
+
+/* The place of a figure in a node. */
+static inline size_t plan_figure(const struct plan *plan, size_t column, size_t area, size_t kept)
+{
+    return (column * plan->area_count + area) * plan->kept_count + kept;
+}
