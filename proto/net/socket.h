@@ -39,7 +39,9 @@ bool socket_ready(struct socket *socket);
 enum socket_result { SOCKET_OK, SOCKET_EMPTY, SOCKET_GONE, SOCKET_FULL, SOCKET_ERROR };
 
 /* Sends one message; to: the peer of a ROUTER, NULL for a DEALER. Never blocks. SOCKET_GONE: no such
- * peer, or no connection; SOCKET_FULL: its queue is full. */
+ * peer, or no connection (a DEALER says so of a full queue too, as it cannot tell them apart; the next
+ * socket_wait then also returns once there is room); SOCKET_FULL: the peer's queue is full;
+ * SOCKET_ERROR: the message is too large, or memory ran out. */
 enum socket_result socket_send(struct socket *socket, const struct socket_id *to, const struct message *message);
 
 /* Receives one message if there is one. *bytes is valid until the next receive on this socket, and

@@ -1,0 +1,260 @@
+#include "socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <zmq.h>
+
+#define LINGER_MS        1000
+#define RECONNECT_MS     10
+#define RECONNECT_MAX_MS 1000
+#define HANDSHAKE_MS     5000
+#define PING_MS          10000 /* finds connections whose other end is gone without a word ... */
+#define PING_TIMEOUT_MS  60000 /* ... but outlives one large message on a slow line */
+#define QUEUE_MESSAGES   64    /* per peer and direction; twice the credits that any role hands out */
+#define OWN_ID_BYTES     16
+#define WAIT_SOCKETS_MAX 8
+#define SOCKETS_OPEN_MAX 1000
+
+struct net {
+    void *context;
+};
+
+struct socket {
+    void *handle;
+    bool routes;        /* a ROUTER */
+    bool refused;       /* a DEALER whose last send found no room: wake when there is some */
+    zmq_msg_t received; /* the bytes of the last message */
+    struct buffer sent;
+};
+
+struct net *net_open(void)
+{
+    struct net *net = calloc(1, sizeof *net);
+    if (net == NULL) return NULL;
+    net->context = zmq_ctx_new();
+    if (net->context == NULL) {
+        free(net);
+        return NULL;
+    }
+    zmq_ctx_set(net->context, ZMQ_MAX_SOCKETS, SOCKETS_OPEN_MAX);
+    return net;
+}
+
+void net_close(struct net *net)
+{
+    if (net == NULL) return;
+    while (zmq_ctx_term(net->context) != 0 && errno == EINTR) continue;
+    free(net);
+}
+
+static bool set_int(void *handle, int option, int value)
+{
+    return zmq_setsockopt(handle, option, &value, sizeof value) == 0;
+}
+
+static bool set_common(void *handle)
+{
+    const int64_t most = MESSAGE_BYTES_MAX;
+    return zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0 && set_int(handle, ZMQ_LINGER, LINGER_MS) &&
+           set_int(handle, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) && set_int(handle, ZMQ_SNDHWM, QUEUE_MESSAGES) &&
+           set_int(handle, ZMQ_RCVHWM, QUEUE_MESSAGES) && set_int(handle, ZMQ_IPV6, 1) &&
+           set_int(handle, ZMQ_HEARTBEAT_IVL, PING_MS) && set_int(handle, ZMQ_HEARTBEAT_TIMEOUT, PING_TIMEOUT_MS);
+}
+
+/* Without MANDATORY a ROUTER drops what it cannot route and says nothing. HANDOVER lets a socket that
+ * reconnects take its old place. */
+static bool set_router(void *handle)
+{
+    return set_int(handle, ZMQ_ROUTER_MANDATORY, 1) && set_int(handle, ZMQ_ROUTER_HANDOVER, 1);
+}
+
+/* A random id cannot be a name that another process holds. ZeroMQ keeps ids that begin with 0. */
+static bool set_own_id(void *handle)
+{
+    uint8_t id[OWN_ID_BYTES];
+    if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id) return false;
+    id[0] |= 1;
+    return zmq_setsockopt(handle, ZMQ_ROUTING_ID, id, sizeof id) == 0;
+}
+
+/* IMMEDIATE: nothing is queued for a connection that is not up, to arrive stale once it is. */
+static bool set_dealer(void *handle)
+{
+    return set_own_id(handle) && set_int(handle, ZMQ_IMMEDIATE, 1) &&
+           set_int(handle, ZMQ_RECONNECT_IVL, RECONNECT_MS) && set_int(handle, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+}
+
+static struct socket *open_socket(struct net *net, int type)
+{
+    struct socket *socket = calloc(1, sizeof *socket);
+    if (socket == NULL) return NULL;
+    socket->routes = type == ZMQ_ROUTER;
+    zmq_msg_init(&socket->received);
+    socket->handle = zmq_socket(net->context, type);
+    if (socket->handle != NULL && set_common(socket->handle) &&
+        (socket->routes ? set_router(socket->handle) : set_dealer(socket->handle)))
+        return socket;
+    const int error = errno;
+    socket_close(socket);
+    errno = error;
+    return NULL;
+}
+
+static struct socket *give_up(struct socket *socket, const char *deed, const char *endpoint, char *why,
+                              size_t why_bytes)
+{
+    snprintf(why, why_bytes, "cannot %s %s: %s", deed, endpoint, zmq_strerror(errno));
+    socket_close(socket);
+    return NULL;
+}
+
+struct socket *socket_bind(struct net *net, const char *endpoint, char *bound, size_t bound_bytes, char *why,
+                           size_t why_bytes)
+{
+    struct socket *socket = open_socket(net, ZMQ_ROUTER);
+    if (socket == NULL || zmq_bind(socket->handle, endpoint) != 0)
+        return give_up(socket, "bind", endpoint, why, why_bytes);
+    if (bound != NULL && zmq_getsockopt(socket->handle, ZMQ_LAST_ENDPOINT, bound, &bound_bytes) != 0)
+        return give_up(socket, "name", endpoint, why, why_bytes);
+    return socket;
+}
+
+struct socket *socket_connect(struct net *net, const char *endpoint, char *why, size_t why_bytes)
+{
+    struct socket *socket = open_socket(net, ZMQ_DEALER);
+    if (socket == NULL || zmq_connect(socket->handle, endpoint) != 0)
+        return give_up(socket, "connect to", endpoint, why, why_bytes);
+    return socket;
+}
+
+void socket_close(struct socket *socket)
+{
+    if (socket == NULL) return;
+    zmq_msg_close(&socket->received);
+    if (socket->handle != NULL) zmq_close(socket->handle);
+    buffer_free(&socket->sent);
+    free(socket);
+}
+
+int socket_fd(const struct socket *socket)
+{
+    int fd = -1;
+    size_t size = sizeof fd;
+    return zmq_getsockopt(socket->handle, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
+}
+
+bool socket_ready(struct socket *socket)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    return zmq_getsockopt(socket->handle, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
+}
+
+static int send_frame(struct socket *socket, const void *data, size_t size, int flags)
+{
+    int sent;
+    do sent = zmq_send(socket->handle, data, size, flags | ZMQ_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+static enum socket_result refusal(struct socket *socket)
+{
+    if (errno == EHOSTUNREACH) return SOCKET_GONE;
+    if (errno != EAGAIN) return SOCKET_ERROR;
+    if (socket->routes) return SOCKET_FULL;
+    socket->refused = true;
+    return SOCKET_GONE;
+}
+
+enum socket_result socket_send(struct socket *socket, const struct socket_id *to, const struct message *message)
+{
+    assert((to != NULL) == socket->routes);
+    buffer_clear(&socket->sent);
+    message_encode(message, &socket->sent);
+    if (socket->sent.failed || socket->sent.size > MESSAGE_BYTES_MAX) {
+        buffer_free(&socket->sent);
+        return SOCKET_ERROR;
+    }
+    /* Whether the peer exists and has room is decided on its address; the body follows it anywhere. */
+    if (to != NULL && send_frame(socket, to->bytes, to->size, ZMQ_SNDMORE) < 0) return refusal(socket);
+    return send_frame(socket, socket->sent.data, socket->sent.size, 0) < 0 ? refusal(socket) : SOCKET_OK;
+}
+
+static bool receive_frame(struct socket *socket, zmq_msg_t *frame)
+{
+    int received;
+    do received = zmq_msg_recv(frame, socket->handle, ZMQ_DONTWAIT);
+    while (received < 0 && errno == EINTR);
+    return received >= 0;
+}
+
+/* Reads the rest of a multipart message away. False: there was none. */
+static bool drop_rest(struct socket *socket, const zmq_msg_t *last)
+{
+    bool more = zmq_msg_more(last) != 0;
+    const bool some = more;
+    while (more) {
+        zmq_msg_t frame;
+        zmq_msg_init(&frame);
+        more = receive_frame(socket, &frame) && zmq_msg_more(&frame) != 0;
+        zmq_msg_close(&frame);
+    }
+    return some;
+}
+
+/* Takes the address that a ROUTER puts before a body. An id that is too long to keep leaves it empty. */
+static enum socket_result receive_address(struct socket *socket, struct socket_id *from)
+{
+    zmq_msg_t frame;
+    zmq_msg_init(&frame);
+    if (!receive_frame(socket, &frame)) {
+        zmq_msg_close(&frame);
+        return SOCKET_EMPTY;
+    }
+    const size_t size = zmq_msg_size(&frame);
+    from->size = size <= SOCKET_ID_BYTES ? (uint8_t)size : 0;
+    memcpy(from->bytes, zmq_msg_data(&frame), from->size);
+    const bool alone = zmq_msg_more(&frame) == 0;
+    zmq_msg_close(&frame);
+    return alone ? SOCKET_ERROR : SOCKET_OK;
+}
+
+enum socket_result socket_receive(struct socket *socket, struct socket_id *from, struct message *message,
+                                  const char **why)
+{
+    struct socket_id sender = {0};
+    *why = "no body";
+    if (socket->routes) {
+        const enum socket_result result = receive_address(socket, &sender);
+        if (from != NULL) *from = sender;
+        if (result != SOCKET_OK) return result;
+    }
+    if (!receive_frame(socket, &socket->received)) return socket->routes ? SOCKET_ERROR : SOCKET_EMPTY;
+
+    *why = "more than one frame";
+    if (drop_rest(socket, &socket->received)) return SOCKET_ERROR;
+    *why = "routing id too long";
+    if (socket->routes && sender.size == 0) return SOCKET_ERROR;
+    const struct span bytes = {zmq_msg_data(&socket->received), zmq_msg_size(&socket->received)};
+    return message_decode(bytes, message, why) ? SOCKET_OK : SOCKET_ERROR;
+}
+
+void socket_wait(struct socket *const *sockets, size_t count, int extra_fd, int64_t timeout_ms)
+{
+    assert(count <= WAIT_SOCKETS_MAX);
+    zmq_pollitem_t items[WAIT_SOCKETS_MAX + 1];
+    for (size_t at = 0; at < count; at++) {
+        const short room = sockets[at]->refused ? ZMQ_POLLOUT : 0;
+        items[at] = (zmq_pollitem_t){.socket = sockets[at]->handle, .events = (short)(ZMQ_POLLIN | room)};
+        sockets[at]->refused = false;
+    }
+    if (extra_fd >= 0) items[count] = (zmq_pollitem_t){.fd = extra_fd, .events = ZMQ_POLLIN};
+    /* zmq_poll asks each socket for its events before it sleeps, so nothing that came since the last
+     * receive is missed, although the sockets' descriptors only tell of changes. */
+    zmq_poll(items, (int)count + (extra_fd >= 0), timeout_ms < 0 ? -1 : (long)timeout_ms);
+}
