@@ -7,6 +7,7 @@
 #include <goldthread/population.h>
 
 #include "bytes.h"
+#include "population_codec.h" /* population_new, population_free */
 
 #define POPULATION_BUILT_IN "england-2023"
 
@@ -17,8 +18,6 @@ struct population *population_built_in(void);
  * of the cell table; the header decides. NULL: `why` holds one line "LINE:COLUMN: what is wrong, what
  * is allowed" (1-based, the column counted in fields). */
 struct population *population_read(struct span csv, char *why, size_t why_bytes);
-
-void population_free(struct population *population);
 
 /* Names as the files spell them. */
 const char *region_name(unsigned region);          /* 1..9 */

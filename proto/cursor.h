@@ -1,5 +1,8 @@
 /* Reading msgpack in place, with bounds. A cursor keeps its first error and reads on harmlessly
- * (zeros, empty strings); check `failed` once, before the data is used. Nothing is allocated. */
+ * (zeros, empty strings); check `error` once, before the data is used. Nothing is allocated.
+ *
+ * Only the shortest form of a number or a length is accepted, as pack.h writes it: bytes that are read
+ * without an error are the only encoding of what was read, so their digest names it. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +28,10 @@ void cursor_array_of(struct cursor *cursor, size_t count);
 uint64_t cursor_uint(struct cursor *cursor, uint64_t max);
 int64_t cursor_int(struct cursor *cursor, int64_t min, int64_t max);
 bool cursor_bool(struct cursor *cursor);
-double cursor_double(struct cursor *cursor);        /* float64 only; NaN stands for nil */
+double cursor_double(struct cursor *cursor);        /* float64 only; NaN stands for nil, the only way to write it */
+
+/* A finite float64 in min..max that is not -0.0; 0.0 on an error. */
+double cursor_number(struct cursor *cursor, double min, double max);
 
 /* Borrowed from the bytes read. */
 struct span cursor_bin(struct cursor *cursor, size_t max);

@@ -18,5 +18,5 @@ void sweep_encode(const struct sweep *sweep, struct buffer *out);
  * *sweep is not to be used. Allocates nothing. */
 bool sweep_decode(struct span bytes, struct sweep *sweep, const char **why);
 
-/* SHA-256 of the encoding. */
+/* SHA-256 of the encoding; zero: out of memory. */
 struct digest sweep_identity(const struct sweep *sweep);
