@@ -18,6 +18,12 @@
 #define MESSAGE_TOKENS_MAX 64
 #define MESSAGE_RANGES_MAX 1024
 #define MESSAGE_SWEEPS_MAX 256
+#define MESSAGE_BLOCKS_MAX (UINT64_C(1) << 40)   /* of a sweep; block numbers are below */
+#define MESSAGE_LEVEL_MAX 40                     /* of a node of the fold */
+#define MESSAGE_INTERVAL_MS_MAX (24u * 3600 * 1000)
+
+/* What message_decode() says of a message of another MESSAGE_VERSION. */
+#define MESSAGE_WHY_VERSION "version"
 
 enum message_kind {
     /* any program -> broker */
@@ -109,10 +115,12 @@ struct message {
     };
 };
 
+/* Appends the message. What lies beyond a list's count is not looked at. */
 void message_encode(const struct message *message, struct buffer *out);
 
-/* Reads one message, every bound checked, nothing allocated. On false `*why` is a constant string
- * and *message is not to be used. */
+/* Reads one message, every bound checked, nothing allocated. Writes what the message holds and nothing
+ * beyond a list's count. On false `*why` is a constant string and *message is not to be used. */
 bool message_decode(struct span bytes, struct message *message, const char **why);
 
+/* "HELLO" and so on; "?" for what is no kind. */
 const char *message_kind_name(enum message_kind kind);

@@ -1,0 +1,424 @@
+#include "message.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <goldthread/sweep.h>
+
+#include "cursor.h"
+#include "pack.h"
+#include "population_codec.h"
+#include "sweep_codec.h"
+
+static_assert(MESSAGE_BLOCKS_MAX == SWEEP_DRAWS_MAX, "a sweep has at most a block per draw");
+static_assert(MESSAGE_BLOCKS_MAX == UINT64_C(1) << MESSAGE_LEVEL_MAX, "the highest node covers every block");
+static_assert(sizeof(enum message_role) == sizeof(uint32_t), "enums are read and written as 32 bits");
+
+/* A message is described by a table of its fields, and one encoder and one decoder walk it. */
+enum field_type {
+    FIELD_UINT32, /* also every enum */
+    FIELD_UINT64,
+    FIELD_BOOL,
+    FIELD_TEXT, /* max: bytes with the NUL */
+    FIELD_DIGEST,
+    FIELD_BYTES,  /* max: bytes */
+    FIELD_BLOCKS, /* struct block_range, as [first, count] */
+    FIELD_PLACE,  /* a node of the fold, as [level, index]: the level here, the index beside */
+    FIELD_LIST,   /* items here, their number (uint32_t) beside; max: items */
+    FIELD_RECORD  /* an array of fields of its own */
+};
+
+struct field {
+    enum field_type type;
+    size_t at, beside; /* offsets in what holds the field */
+    uint64_t min, max;
+    size_t item_bytes;         /* of a list */
+    const struct field *items; /* of a list: what an item is; of a record: its fields */
+    size_t item_count;         /* of a record */
+};
+
+#define COUNT_OF(array)       (sizeof(array) / sizeof *(array))
+#define SIZE_IN(holder, name) sizeof(((holder *)0)->name)
+
+/* What a row of a table holds, for a field of `holder` and, below, for a field of struct message. */
+#define UINT32_IN(holder, name, least, most)                                                                           \
+    .type = FIELD_UINT32, .at = offsetof(holder, name), .min = least, .max = most
+#define UINT64_IN(holder, name, least, most)                                                                           \
+    .type = FIELD_UINT64, .at = offsetof(holder, name), .min = least, .max = most
+#define TEXT_IN(holder, name)   .type = FIELD_TEXT, .at = offsetof(holder, name), .max = SIZE_IN(holder, name)
+#define DIGEST_IN(holder, name) .type = FIELD_DIGEST, .at = offsetof(holder, name)
+
+#define ENUM(name, last)  UINT32_IN(struct message, name, 1, last)
+#define UINT32(name)      UINT32_IN(struct message, name, 0, UINT32_MAX)
+#define UINT64(name)      UINT64_IN(struct message, name, 0, UINT64_MAX)
+#define INTERVAL(name)    UINT64_IN(struct message, name, 1, MESSAGE_INTERVAL_MS_MAX)
+#define TEXT(name)        TEXT_IN(struct message, name)
+#define DIGEST(name)      DIGEST_IN(struct message, name)
+#define BOOL(name)        .type = FIELD_BOOL, .at = offsetof(struct message, name)
+#define BYTES(name, most) .type = FIELD_BYTES, .at = offsetof(struct message, name), .max = most
+#define BLOCKS(name)      .type = FIELD_BLOCKS, .at = offsetof(struct message, name)
+#define PLACE(level_name, index_name)                                                                                  \
+    .type = FIELD_PLACE, .at = offsetof(struct message, level_name), .beside = offsetof(struct message, index_name)
+#define LIST(name, count_name, item)                                                                                   \
+    .type = FIELD_LIST, .at = offsetof(struct message, name), .beside = offsetof(struct message, count_name),          \
+    .max = COUNT_OF(((struct message *)0)->name), .item_bytes = sizeof *((struct message *)0)->name, .items = &(item)
+
+static const struct field status_fields[] = {
+    {DIGEST_IN(struct sweep_status, sweep)},
+    {TEXT_IN(struct sweep_status, name)},
+    {UINT32_IN(struct sweep_status, state, 1, SWEEP_CANCELLED)},
+    {UINT64_IN(struct sweep_status, draws, 0, UINT64_MAX)},
+    {UINT64_IN(struct sweep_status, scenarios, 0, UINT64_MAX)},
+    {UINT64_IN(struct sweep_status, blocks, 0, UINT64_MAX)},
+    {UINT64_IN(struct sweep_status, done, 0, UINT64_MAX)},
+    {UINT64_IN(struct sweep_status, leased, 0, UINT64_MAX)},
+    {UINT64_IN(struct sweep_status, failed, 0, UINT64_MAX)},
+    {DIGEST_IN(struct sweep_status, result)},
+    {TEXT_IN(struct sweep_status, text)},
+};
+
+static const struct field token_item = {.type = FIELD_UINT64, .max = UINT64_MAX};
+static const struct field digest_item = {.type = FIELD_DIGEST};
+static const struct field blocks_item = {.type = FIELD_BLOCKS};
+static const struct field status_item = {
+    .type = FIELD_RECORD, .items = status_fields, .item_count = COUNT_OF(status_fields)};
+
+/* The fields of each kind, in the order of the wire. */
+static const struct field hello_fields[] = {
+    {ENUM(hello.role, ROLE_CLIENT)}, {TEXT(hello.name)},     {UINT64(hello.instance)},
+    {TEXT(hello.program)},           {TEXT(hello.endpoint)},
+};
+static const struct field fetch_fields[] = {
+    {ENUM(fetch.item, ITEM_POPULATION)},
+    {DIGEST(fetch.digest)},
+};
+static const struct field welcome_fields[] = {
+    {INTERVAL(welcome.heartbeat_ms)},
+    {INTERVAL(welcome.lease_ms)},
+    {TEXT(welcome.aggregator)},
+};
+static const struct field item_fields[] = {
+    {ENUM(item.item, ITEM_POPULATION)},
+    {DIGEST(item.digest)},
+    {BYTES(item.bytes, POPULATION_BYTES_MAX)},
+};
+static const struct field error_fields[] = {
+    {ENUM(error.code, ERROR_STORE)},
+    {TEXT(error.text)},
+};
+static const struct field heartbeat_fields[] = {
+    {UINT64(heartbeat.room)},
+    {LIST(heartbeat.tokens, heartbeat.token_count, token_item)},
+};
+static const struct field done_fields[] = {
+    {UINT64(done.token)},
+    {DIGEST(done.sweep)},
+    {BLOCKS(done.blocks)},
+    {UINT64(done.compute_us)},
+};
+static const struct field failed_fields[] = {
+    {UINT64(failed.token)}, {DIGEST(failed.sweep)}, {BLOCKS(failed.blocks)}, {ENUM(failed.cause, CAUSE_SHUTDOWN)},
+    {TEXT(failed.text)},
+};
+static const struct field lease_fields[] = {
+    {UINT64(lease.token)},
+    {DIGEST(lease.sweep)},
+    {BLOCKS(lease.blocks)},
+};
+static const struct field cancel_fields[] = {
+    {DIGEST(cancel.sweep)},
+};
+static const struct field status_request_fields[] = {
+    {DIGEST(status.sweep)},
+};
+static const struct field result_fields[] = {
+    {DIGEST(result.sweep)},
+};
+static const struct field partial_fields[] = {
+    {DIGEST(partial.sweep)},
+    {PLACE(partial.level, partial.index)},
+    {BYTES(partial.node, MESSAGE_BYTES_MAX)},
+};
+static const struct field folded_fields[] = {
+    {DIGEST(folded.sweep)},
+    {PLACE(folded.level, folded.index)},
+    {ENUM(folded.outcome, FOLD_REFUSED)},
+    {TEXT(folded.text)},
+};
+static const struct field submit_fields[] = {
+    {BYTES(submit.sweep, SWEEP_BYTES_MAX)},
+    {BYTES(submit.population, POPULATION_BYTES_MAX)},
+};
+static const struct field accepted_fields[] = {
+    {DIGEST(accepted.sweep)},
+    {BOOL(accepted.known)},
+};
+static const struct field sweeps_fields[] = {
+    {TEXT(sweeps.aggregator)},
+    {UINT32(sweeps.workers)},
+    {UINT64(sweeps.wanted_workers)},
+    {LIST(sweeps.list, sweeps.count, status_item)},
+};
+static const struct field held_fields[] = {
+    {DIGEST(held.sweep)},
+    {BOOL(held.complete)},
+    {DIGEST(held.result)},
+    {LIST(held.ranges, held.count, blocks_item)},
+};
+static const struct field wanted_fields[] = {
+    {LIST(wanted.sweeps, wanted.count, digest_item)},
+};
+static const struct field outcome_fields[] = {
+    {DIGEST(outcome.sweep)},  {UINT64(outcome.blocks)}, {UINT64(outcome.draws)},
+    {BOOL(outcome.complete)}, {DIGEST(outcome.digest)}, {BYTES(outcome.node, MESSAGE_BYTES_MAX)},
+};
+
+struct shape {
+    const char *name;
+    const struct field *fields;
+    size_t count;
+};
+
+#define SHAPE(kind, kind_fields) [MESSAGE_##kind] = {#kind, kind_fields, COUNT_OF(kind_fields)}
+
+static const struct shape shapes[MESSAGE_KIND_END] = {
+    SHAPE(HELLO, hello_fields),
+    SHAPE(FETCH, fetch_fields),
+    [MESSAGE_GOODBYE] = {"GOODBYE", NULL, 0},
+    SHAPE(WELCOME, welcome_fields),
+    [MESSAGE_STRANGER] = {"STRANGER", NULL, 0},
+    SHAPE(ITEM, item_fields),
+    SHAPE(ERROR, error_fields),
+    SHAPE(HEARTBEAT, heartbeat_fields),
+    SHAPE(DONE, done_fields),
+    SHAPE(FAILED, failed_fields),
+    SHAPE(LEASE, lease_fields),
+    SHAPE(CANCEL, cancel_fields),
+    SHAPE(PARTIAL, partial_fields),
+    SHAPE(FOLDED, folded_fields),
+    SHAPE(SUBMIT, submit_fields),
+    SHAPE(STATUS, status_request_fields),
+    SHAPE(ACCEPTED, accepted_fields),
+    SHAPE(SWEEPS, sweeps_fields),
+    SHAPE(HELD, held_fields),
+    SHAPE(WANTED, wanted_fields),
+    SHAPE(RESULT, result_fields),
+    SHAPE(OUTCOME, outcome_fields),
+};
+
+const char *message_kind_name(enum message_kind kind)
+{
+    bool known = kind >= MESSAGE_HELLO && kind < MESSAGE_KIND_END;
+    return known ? shapes[kind].name : "?";
+}
+
+/* Encoding. `holder` is the struct that the field's offsets count from. */
+
+static uint32_t load_uint32(const char *holder, size_t at)
+{
+    uint32_t value;
+    memcpy(&value, holder + at, sizeof value);
+    return value;
+}
+
+static uint64_t load_uint64(const char *holder, size_t at)
+{
+    uint64_t value;
+    memcpy(&value, holder + at, sizeof value);
+    return value;
+}
+
+static void encode_pair(struct buffer *out, uint64_t first, uint64_t second)
+{
+    pack_array(out, 2);
+    pack_uint(out, first);
+    pack_uint(out, second);
+}
+
+static void encode_field(const struct field *field, const char *holder, struct buffer *out);
+
+static void encode_list(const struct field *field, const char *holder, struct buffer *out)
+{
+    uint32_t count = load_uint32(holder, field->beside);
+    assert(count <= field->max);
+    pack_array(out, count);
+    for (uint32_t at = 0; at < count; at++)
+        encode_field(field->items, holder + field->at + at * field->item_bytes, out);
+}
+
+static void encode_record(const struct field *field, const char *holder, struct buffer *out)
+{
+    pack_array(out, field->item_count);
+    for (size_t at = 0; at < field->item_count; at++) encode_field(&field->items[at], holder + field->at, out);
+}
+
+static void encode_field(const struct field *field, const char *holder, struct buffer *out)
+{
+    const void *value = holder + field->at;
+    switch (field->type) {
+    case FIELD_UINT32:
+        pack_uint(out, load_uint32(holder, field->at));
+        return;
+    case FIELD_UINT64:
+        pack_uint(out, load_uint64(holder, field->at));
+        return;
+    case FIELD_BOOL:
+        pack_bool(out, *(const bool *)value);
+        return;
+    case FIELD_TEXT:
+        pack_string(out, value);
+        return;
+    case FIELD_DIGEST:
+        pack_bin(out, (struct span){value, DIGEST_BYTES});
+        return;
+    case FIELD_BYTES:
+        pack_bin(out, *(const struct span *)value);
+        return;
+    case FIELD_BLOCKS:
+        encode_pair(out, ((const struct block_range *)value)->first, ((const struct block_range *)value)->count);
+        return;
+    case FIELD_PLACE:
+        encode_pair(out, load_uint32(holder, field->at), load_uint64(holder, field->beside));
+        return;
+    case FIELD_LIST:
+        encode_list(field, holder, out);
+        return;
+    case FIELD_RECORD:
+        encode_record(field, holder, out);
+        return;
+    }
+}
+
+void message_encode(const struct message *message, struct buffer *out)
+{
+    assert(message->kind >= MESSAGE_HELLO && message->kind < MESSAGE_KIND_END);
+    const struct shape *shape = &shapes[message->kind];
+    pack_array(out, 2 + shape->count);
+    pack_uint(out, MESSAGE_VERSION);
+    pack_uint(out, message->kind);
+    for (size_t at = 0; at < shape->count; at++) encode_field(&shape->fields[at], (const char *)message, out);
+}
+
+/* Decoding. */
+
+static void store_uint32(char *holder, size_t at, uint64_t value)
+{
+    uint32_t narrow = (uint32_t)value;
+    memcpy(holder + at, &narrow, sizeof narrow);
+}
+
+static void store_uint64(char *holder, size_t at, uint64_t value)
+{
+    memcpy(holder + at, &value, sizeof value);
+}
+
+static uint64_t decode_number(struct cursor *cursor, uint64_t min, uint64_t max)
+{
+    uint64_t value = cursor_uint(cursor, max);
+    if (value < min) cursor_fail(cursor, "a number below its bound");
+    return value;
+}
+
+static void decode_digest(struct cursor *cursor, struct digest *digest)
+{
+    struct span bytes = cursor_bin(cursor, DIGEST_BYTES);
+    if (bytes.size == DIGEST_BYTES) memcpy(digest->bytes, bytes.data, DIGEST_BYTES);
+    else cursor_fail(cursor, "a digest that is not 32 bytes");
+}
+
+static void decode_blocks(struct cursor *cursor, struct block_range *blocks)
+{
+    cursor_array_of(cursor, 2);
+    blocks->first = cursor_uint(cursor, MESSAGE_BLOCKS_MAX - 1);
+    blocks->count = decode_number(cursor, 1, MESSAGE_BLOCKS_MAX - blocks->first);
+}
+
+/* Refuses a node that reaches beyond the last possible block. */
+static void decode_place(const struct field *field, struct cursor *cursor, char *holder)
+{
+    cursor_array_of(cursor, 2);
+    uint64_t level = cursor_uint(cursor, MESSAGE_LEVEL_MAX);
+    store_uint32(holder, field->at, level);
+    store_uint64(holder, field->beside, cursor_uint(cursor, (MESSAGE_BLOCKS_MAX >> level) - 1));
+}
+
+static void decode_field(const struct field *field, struct cursor *cursor, char *holder);
+
+static void decode_list(const struct field *field, struct cursor *cursor, char *holder)
+{
+    size_t count = cursor_array(cursor, field->max);
+    store_uint32(holder, field->beside, count);
+    for (size_t at = 0; at < count && !cursor->error; at++)
+        decode_field(field->items, cursor, holder + field->at + at * field->item_bytes);
+}
+
+static void decode_record(const struct field *field, struct cursor *cursor, char *holder)
+{
+    cursor_array_of(cursor, field->item_count);
+    for (size_t at = 0; at < field->item_count; at++) decode_field(&field->items[at], cursor, holder + field->at);
+}
+
+static void decode_field(const struct field *field, struct cursor *cursor, char *holder)
+{
+    void *value = holder + field->at;
+    switch (field->type) {
+    case FIELD_UINT32:
+        store_uint32(holder, field->at, decode_number(cursor, field->min, field->max));
+        return;
+    case FIELD_UINT64:
+        store_uint64(holder, field->at, decode_number(cursor, field->min, field->max));
+        return;
+    case FIELD_BOOL:
+        *(bool *)value = cursor_bool(cursor);
+        return;
+    case FIELD_TEXT:
+        cursor_string(cursor, value, field->max);
+        return;
+    case FIELD_DIGEST:
+        decode_digest(cursor, value);
+        return;
+    case FIELD_BYTES:
+        *(struct span *)value = cursor_bin(cursor, field->max);
+        return;
+    case FIELD_BLOCKS:
+        decode_blocks(cursor, value);
+        return;
+    case FIELD_PLACE:
+        decode_place(field, cursor, holder);
+        return;
+    case FIELD_LIST:
+        decode_list(field, cursor, holder);
+        return;
+    case FIELD_RECORD:
+        decode_record(field, cursor, holder);
+        return;
+    }
+}
+
+/* Reads [version, kind, ... and finds the kind's shape; NULL: the cursor has the error. */
+static const struct shape *decode_head(struct cursor *cursor, struct message *message)
+{
+    size_t count = cursor_array(cursor, UINT32_MAX); /* another version may have any number of fields */
+    uint64_t version = cursor_uint(cursor, UINT64_MAX);
+    if (version != MESSAGE_VERSION) cursor_fail(cursor, MESSAGE_WHY_VERSION);
+    uint64_t kind = cursor_uint(cursor, UINT64_MAX);
+    if (kind < MESSAGE_HELLO || kind >= MESSAGE_KIND_END) cursor_fail(cursor, "unknown kind");
+    if (cursor->error) return NULL;
+    if (count != 2 + shapes[kind].count) {
+        cursor_fail(cursor, "wrong number of fields");
+        return NULL;
+    }
+    message->kind = (enum message_kind)kind;
+    return &shapes[kind];
+}
+
+bool message_decode(struct span bytes, struct message *message, const char **why)
+{
+    struct cursor cursor = cursor_over(bytes);
+    if (bytes.size > MESSAGE_BYTES_MAX) cursor_fail(&cursor, "a message above its bound");
+    const struct shape *shape = decode_head(&cursor, message);
+    for (size_t at = 0; shape && at < shape->count; at++) decode_field(&shape->fields[at], &cursor, (char *)message);
+    bool sound = cursor_done(&cursor);
+    if (!sound) *why = cursor.error;
+    return sound;
+}
