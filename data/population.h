@@ -20,5 +20,5 @@ struct population *population_built_in(void);
 struct population *population_read(struct span csv, char *why, size_t why_bytes);
 
 /* Names as the files spell them. */
-const char *region_name(unsigned region);          /* 1..9 */
+const char *region_name(unsigned region); /* 1..9 */
 const char *phase_name(enum phase phase);
