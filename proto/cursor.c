@@ -147,6 +147,13 @@ uint64_t cursor_uint(struct cursor *cursor, uint64_t max)
     return cursor->error ? 0 : value;
 }
 
+uint64_t cursor_uint_from(struct cursor *cursor, uint64_t min, uint64_t max)
+{
+    uint64_t value = cursor_uint(cursor, max);
+    if (value < min) cursor_fail(cursor, "a number below its bound");
+    return cursor->error ? 0 : value;
+}
+
 static bool at_negative(const struct cursor *cursor)
 {
     return cursor->at != cursor->end && *cursor->at >= INT_8 && (*cursor->at <= INT_64 || *cursor->at >= FIX_NEGATIVE);
@@ -206,6 +213,13 @@ struct span cursor_bin(struct cursor *cursor, size_t max)
     if (size > max) cursor_fail(cursor, "a byte string above its bound");
     const uint8_t *data = take(cursor, size);
     return cursor->error ? (struct span){0} : (struct span){.data = data, .size = size};
+}
+
+void cursor_digest(struct cursor *cursor, struct digest *digest)
+{
+    struct span bytes = cursor_bin(cursor, DIGEST_BYTES);
+    if (bytes.size == DIGEST_BYTES) memcpy(digest->bytes, bytes.data, DIGEST_BYTES);
+    else cursor_fail(cursor, "a digest that is not 32 bytes");
 }
 
 /* Bytes of the UTF-8 character at `at`, as RFC 3629 allows it (no surrogate, nothing overlong); 0: none. */

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <goldthread/digest.h>
+
 #include "bytes.h"
 
 struct cursor {
@@ -26,6 +28,7 @@ size_t cursor_array(struct cursor *cursor, size_t max);
 void cursor_array_of(struct cursor *cursor, size_t count);
 
 uint64_t cursor_uint(struct cursor *cursor, uint64_t max);
+uint64_t cursor_uint_from(struct cursor *cursor, uint64_t min, uint64_t max); /* 0, not min, on an error */
 int64_t cursor_int(struct cursor *cursor, int64_t min, int64_t max);
 bool cursor_bool(struct cursor *cursor);
 double cursor_double(struct cursor *cursor);        /* float64 only; NaN stands for nil, the only way to write it */
@@ -35,6 +38,9 @@ double cursor_number(struct cursor *cursor, double min, double max);
 
 /* Borrowed from the bytes read. */
 struct span cursor_bin(struct cursor *cursor, size_t max);
+
+/* A byte string of exactly DIGEST_BYTES, copied; on an error the digest is left as it was. */
+void cursor_digest(struct cursor *cursor, struct digest *digest);
 
 /* A UTF-8 string without NUL of fewer than `capacity` bytes, copied with a NUL behind it. */
 void cursor_string(struct cursor *cursor, char *text, size_t capacity);

@@ -269,7 +269,7 @@ static void encode_field(const struct field *field, const char *holder, struct b
         pack_string(out, value);
         return;
     case FIELD_DIGEST:
-        pack_bin(out, (struct span){value, DIGEST_BYTES});
+        pack_digest(out, value);
         return;
     case FIELD_BYTES:
         pack_bin(out, *(const struct span *)value);
@@ -312,25 +312,11 @@ static void store_uint64(char *holder, size_t at, uint64_t value)
     memcpy(holder + at, &value, sizeof value);
 }
 
-static uint64_t decode_number(struct cursor *cursor, uint64_t min, uint64_t max)
-{
-    uint64_t value = cursor_uint(cursor, max);
-    if (value < min) cursor_fail(cursor, "a number below its bound");
-    return value;
-}
-
-static void decode_digest(struct cursor *cursor, struct digest *digest)
-{
-    struct span bytes = cursor_bin(cursor, DIGEST_BYTES);
-    if (bytes.size == DIGEST_BYTES) memcpy(digest->bytes, bytes.data, DIGEST_BYTES);
-    else cursor_fail(cursor, "a digest that is not 32 bytes");
-}
-
 static void decode_blocks(struct cursor *cursor, struct block_range *blocks)
 {
     cursor_array_of(cursor, 2);
     blocks->first = cursor_uint(cursor, MESSAGE_BLOCKS_MAX - 1);
-    blocks->count = decode_number(cursor, 1, MESSAGE_BLOCKS_MAX - blocks->first);
+    blocks->count = cursor_uint_from(cursor, 1, MESSAGE_BLOCKS_MAX - blocks->first);
 }
 
 /* Refuses a node that reaches beyond the last possible block. */
@@ -363,10 +349,10 @@ static void decode_field(const struct field *field, struct cursor *cursor, char 
     void *value = holder + field->at;
     switch (field->type) {
     case FIELD_UINT32:
-        store_uint32(holder, field->at, decode_number(cursor, field->min, field->max));
+        store_uint32(holder, field->at, cursor_uint_from(cursor, field->min, field->max));
         return;
     case FIELD_UINT64:
-        store_uint64(holder, field->at, decode_number(cursor, field->min, field->max));
+        store_uint64(holder, field->at, cursor_uint_from(cursor, field->min, field->max));
         return;
     case FIELD_BOOL:
         *(bool *)value = cursor_bool(cursor);
@@ -375,7 +361,7 @@ static void decode_field(const struct field *field, struct cursor *cursor, char 
         cursor_string(cursor, value, field->max);
         return;
     case FIELD_DIGEST:
-        decode_digest(cursor, value);
+        cursor_digest(cursor, value);
         return;
     case FIELD_BYTES:
         *(struct span *)value = cursor_bin(cursor, field->max);

@@ -78,6 +78,11 @@ void pack_bin(struct buffer *buffer, struct span bytes)
     msgpack_pack_bin_body(&packer, bytes.data, bytes.size);
 }
 
+void pack_digest(struct buffer *buffer, const struct digest *digest)
+{
+    pack_bin(buffer, (struct span){.data = digest->bytes, .size = DIGEST_BYTES});
+}
+
 void pack_nil(struct buffer *buffer)
 {
     msgpack_packer packer = packer_into(buffer);

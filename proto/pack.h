@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <goldthread/digest.h>
+
 #include "bytes.h"
 
 void pack_array(struct buffer *buffer, size_t count);
@@ -16,4 +18,5 @@ void pack_double(struct buffer *buffer, double value);   /* NaN is written as ni
 void pack_number(struct buffer *buffer, double value);   /* finite; -0.0 is written as 0.0 */
 void pack_string(struct buffer *buffer, const char *text);
 void pack_bin(struct buffer *buffer, struct span bytes);
+void pack_digest(struct buffer *buffer, const struct digest *digest); /* as a byte string */
 void pack_nil(struct buffer *buffer);
