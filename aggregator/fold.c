@@ -1,0 +1,183 @@
+#include "fold.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t end_of(struct fold_place place)
+{
+    return fold_first(place) + fold_size(place);
+}
+
+static struct fold_place sibling_of(struct fold_place place)
+{
+    return (struct fold_place){.level = place.level, .index = place.index ^ 1};
+}
+
+static bool equal(struct fold_place a, struct fold_place b)
+{
+    return a.level == b.level && a.index == b.index;
+}
+
+/* The position of the first held node that ends after `block`; count when there is none. */
+static size_t position_of(const struct fold *fold, uint64_t block)
+{
+    size_t low = 0, high = fold->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (end_of(fold->held[middle].place) <= block) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+static bool is_inside(const struct fold *fold, struct fold_place place)
+{
+    /* The shift comes first: index + 1 shifted left could overflow for bytes from outside. */
+    return place.level <= NODE_LEVEL_MAX && place.index < fold->blocks >> place.level;
+}
+
+static bool has_room(const struct fold *fold, struct fold_place place)
+{
+    if (fold->count < FOLD_HELD_MAX) return true;
+    const struct fold_node *sibling = fold_at(fold, fold_first(sibling_of(place)));
+    return sibling && equal(sibling->place, sibling_of(place));
+}
+
+void fold_init(struct fold *fold, uint64_t blocks)
+{
+    assert(blocks >= 1 && blocks <= FOLD_BLOCKS_MAX);
+    *fold = (struct fold){.blocks = blocks};
+}
+
+void fold_free(struct fold *fold)
+{
+    free(fold->held);
+    fold->held = NULL;
+    fold->count = fold->capacity = 0;
+}
+
+enum message_outcome fold_judge(const struct fold *fold, struct fold_place place, const char **why)
+{
+    *why = "";
+    if (!is_inside(fold, place)) {
+        *why = "not a whole node inside the sweep's blocks";
+        return FOLD_REFUSED;
+    }
+    size_t at = position_of(fold, fold_first(place));
+    if (at < fold->count && fold_first(fold->held[at].place) < end_of(place)) {
+        if (fold->held[at].place.level >= place.level) return FOLD_DUPLICATE;
+        *why = "some of these blocks are held already; send the others singly";
+        return FOLD_OVERLAP;
+    }
+    if (!has_room(fold, place)) {
+        *why = "too many separate nodes are held; blocks beside them come first";
+        return FOLD_OVERLAP;
+    }
+    return FOLD_NEW;
+}
+
+static bool grow(struct fold *fold)
+{
+    if (fold->count < fold->capacity) return true;
+    size_t capacity = fold->capacity ? fold->capacity * 2 : 16;
+    struct fold_node *held = realloc(fold->held, capacity * sizeof *held);
+    if (!held) return false;
+    fold->held = held;
+    fold->capacity = capacity;
+    return true;
+}
+
+static void insert(struct fold *fold, size_t at, struct fold_node node)
+{
+    memmove(&fold->held[at + 1], &fold->held[at], (fold->count - at) * sizeof node);
+    fold->held[at] = node;
+    fold->count++;
+    fold->covered += fold_size(node.place);
+}
+
+static void take_out(struct fold *fold, size_t at)
+{
+    fold->covered -= fold_size(fold->held[at].place);
+    fold->count--;
+    memmove(&fold->held[at], &fold->held[at + 1], (fold->count - at) * sizeof fold->held[at]);
+}
+
+bool fold_take(struct fold *fold, struct fold_place place, struct fold_chain *chain)
+{
+    if (!grow(fold)) return false;
+    chain->count = 0;
+    for (;;) {
+        struct fold_place sibling = sibling_of(place);
+        size_t at = position_of(fold, fold_first(sibling));
+        if (at == fold->count || !equal(fold->held[at].place, sibling)) break;
+        assert(chain->count < NODE_LEVEL_MAX);
+        chain->absorbed[chain->count++] = fold->held[at];
+        take_out(fold, at);
+        place = (struct fold_place){.level = place.level + 1, .index = place.index / 2};
+    }
+    chain->top = place;
+    insert(fold, position_of(fold, fold_first(place)), (struct fold_node){.place = place});
+    return true;
+}
+
+bool fold_restore(struct fold *fold, struct fold_place place)
+{
+    const char *why;
+    if (fold_judge(fold, place, &why) != FOLD_NEW || !grow(fold)) return false;
+    const struct fold_node *beside = fold_at(fold, fold_first(sibling_of(place)));
+    if (beside && equal(beside->place, sibling_of(place))) return false; /* they would have been merged */
+    insert(fold, position_of(fold, fold_first(place)), (struct fold_node){.place = place, .stored = true});
+    return true;
+}
+
+bool fold_drop(struct fold *fold, struct fold_place place)
+{
+    struct fold_node *node = is_inside(fold, place) ? fold_at(fold, fold_first(place)) : NULL;
+    if (!node || !equal(node->place, place)) return false;
+    take_out(fold, (size_t)(node - fold->held));
+    return true;
+}
+
+struct fold_node *fold_at(const struct fold *fold, uint64_t block)
+{
+    size_t at = position_of(fold, block);
+    if (at == fold->count || fold_first(fold->held[at].place) > block) return NULL;
+    return &fold->held[at];
+}
+
+bool fold_is_complete(const struct fold *fold)
+{
+    return fold->covered == fold->blocks;
+}
+
+size_t fold_ranges(const struct fold *fold, size_t *from, struct block_range *ranges, size_t max)
+{
+    size_t count = 0;
+    uint64_t end = UINT64_MAX;
+    for (; *from < fold->count; (*from)++) {
+        struct fold_place place = fold->held[*from].place;
+        bool touches = fold_first(place) == end;
+        if (!touches && count == max) break;
+        end = end_of(place);
+        if (!touches) count++;
+        if (!ranges) continue;
+        struct block_range *range = &ranges[count - 1];
+        *range = touches ? (struct block_range){range->first, range->count + fold_size(place)}
+                         : (struct block_range){fold_first(place), fold_size(place)};
+    }
+    return count;
+}
+
+bool fold_is_sound(const struct fold *fold)
+{
+    uint64_t end = 0, covered = 0;
+    for (size_t at = 0; at < fold->count; at++) {
+        struct fold_place place = fold->held[at].place;
+        if (!is_inside(fold, place) || fold_first(place) < end) return false;
+        if (at > 0 && equal(fold->held[at - 1].place, sibling_of(place))) return false;
+        end = end_of(place);
+        covered += fold_size(place);
+    }
+    return covered == fold->covered && fold->count <= FOLD_HELD_MAX;
+}

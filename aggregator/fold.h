@@ -1,0 +1,80 @@
+/* The fold of one sweep, as a set of places: which perfect nodes are held, and what a new one does to
+ * them. Node (level, index) covers blocks index x 2^level up to (index + 1) x 2^level; two held siblings
+ * become their parent at once. The held nodes are the only record: coverage, completeness and the
+ * ranges to report follow from them. Payloads are somebody else's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "message.h"
+#include "node.h"
+
+#define FOLD_BLOCKS_MAX (UINT64_C(1) << NODE_LEVEL_MAX)
+#define FOLD_HELD_MAX   65536u /* nodes of one sweep that wait for a sibling; 1.5 MiB */
+
+struct fold_place {
+    uint32_t level;
+    uint64_t index;
+};
+
+struct fold_node {
+    struct fold_place place;
+    bool stored; /* on disk; kept here for the caller */
+};
+
+struct fold {
+    uint64_t blocks;        /* of the sweep, 1 to FOLD_BLOCKS_MAX */
+    uint64_t covered;       /* blocks inside held nodes */
+    struct fold_node *held; /* owned; disjoint, ascending by first block */
+    size_t count, capacity;
+};
+
+/* Siblings that a new node absorbed on its way up, lowest first: merging with each in turn gives the
+ * node that is now held. */
+struct fold_chain {
+    size_t count;
+    struct fold_node absorbed[NODE_LEVEL_MAX];
+    struct fold_place top;
+};
+
+/* Nothing held. Asserts that blocks is within its bounds. */
+void fold_init(struct fold *fold, uint64_t blocks);
+void fold_free(struct fold *fold);
+
+/* FOLD_NEW: fold_take may follow. FOLD_DUPLICATE: inside a held node. FOLD_OVERLAP: it holds a smaller
+ * held node, or too many nodes wait already, so its blocks must come again singly. FOLD_REFUSED: not a
+ * perfect node inside the sweep. `why` then holds a constant string ("" for NEW and DUPLICATE). */
+enum message_outcome fold_judge(const struct fold *fold, struct fold_place place, const char **why);
+
+/* Takes in a node that fold_judge calls NEW. False: out of memory; nothing changed. */
+bool fold_take(struct fold *fold, struct fold_place place, struct fold_chain *chain);
+
+/* Puts back a node that was on disk. False: it does not fit beside those held (or no memory). */
+bool fold_restore(struct fold *fold, struct fold_place place);
+
+/* Forgets a held node. False: it is not held. */
+bool fold_drop(struct fold *fold, struct fold_place place);
+
+/* The held node around a block, or NULL. Valid until the fold changes. */
+struct fold_node *fold_at(const struct fold *fold, uint64_t block);
+
+bool fold_is_complete(const struct fold *fold);
+
+/* Ranges of covered blocks, ascending and apart, from position *from (0 at first) on; at most `max`.
+ * Moves *from on; it equals fold->count when all is said. `ranges` may be NULL to count only. */
+size_t fold_ranges(const struct fold *fold, size_t *from, struct block_range *ranges, size_t max);
+
+/* Invariants, for tests. */
+bool fold_is_sound(const struct fold *fold);
+
+static inline uint64_t fold_first(struct fold_place place)
+{
+    return place.index << place.level;
+}
+
+static inline uint64_t fold_size(struct fold_place place)
+{
+    return UINT64_C(1) << place.level;
+}
