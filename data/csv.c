@@ -148,3 +148,36 @@ bool csv_number(struct span field, double *value)
     *value = number;
     return true;
 }
+
+static bool is_continuation(uint8_t byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+/* Bytes of the printable character that starts the text; 0: none. */
+static size_t character_bytes(const uint8_t *text, size_t size)
+{
+    uint8_t lead = text[0], next = size > 1 ? text[1] : 0;
+    if (lead >= 0x20 && lead < 0x7f) return 1;
+    if (!is_continuation(next)) return 0;
+    if (lead == 0xc2) return next >= 0xa0 ? 2 : 0; /* below: control characters */
+    if (lead >= 0xc3 && lead <= 0xdf) return 2;
+    if (size < 3 || !is_continuation(text[2])) return 0;
+    if (lead == 0xe0) return next >= 0xa0 ? 3 : 0; /* below: overlong */
+    if (lead == 0xed) return next < 0xa0 ? 3 : 0;  /* above: surrogates */
+    if (lead >= 0xe1 && lead <= 0xef) return 3;
+    if (size < 4 || !is_continuation(text[3])) return 0;
+    if (lead == 0xf0) return next >= 0x90 ? 4 : 0;
+    if (lead == 0xf4) return next < 0x90 ? 4 : 0;
+    return lead >= 0xf1 && lead <= 0xf3 ? 4 : 0;
+}
+
+bool csv_is_printable(struct span field)
+{
+    for (size_t at = 0; at < field.size;) {
+        size_t bytes = character_bytes(field.data + at, field.size - at);
+        if (bytes == 0) return false;
+        at += bytes;
+    }
+    return true;
+}

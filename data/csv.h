@@ -40,3 +40,6 @@ bool csv_text(struct span field, char *out, size_t room);
 
 /* A decimal number such as 12, -0.5 or 4e8, without spaces. False: anything else, or too large. */
 bool csv_number(struct span field, double *value);
+
+/* Whether a field is UTF-8 (RFC 3629) without control characters. */
+bool csv_is_printable(struct span field);

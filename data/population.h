@@ -15,8 +15,10 @@
 struct population *population_built_in(void);
 
 /* Reads a table with the columns of the school file (urn, la, la_name, region, phase, pupils, ...) or
- * of the cell table; the header decides. NULL: `why` holds one line "LINE:COLUMN: what is wrong, what
- * is allowed" (1-based, the column counted in fields). */
+ * of the cell table; the header decides. README.md says what each column may hold. At most
+ * POPULATION_ROWS_MAX rows. NULL: `why` holds one line "LINE:COLUMN: what is wrong; what is allowed",
+ * 1-based, the column counted in fields and 0 where it is the whole line; "0:0: out of memory". 512
+ * bytes hold any; fewer cut it. */
 struct population *population_read(struct span csv, char *why, size_t why_bytes);
 
 /* Names as the files spell them. */
