@@ -10,14 +10,15 @@
 
 struct design;
 
-/* Prepares quantile functions and tables. Borrows the sweep. NULL: out of memory, or `why` says why
- * the design is impossible. The caller ends it with design_free(). */
+/* Prepares quantile functions and tables. Borrows the sweep. NULL: `why` says why, out of memory or a
+ * design that is impossible. The caller ends it with design_free(). */
 struct design *design_new(const struct sweep *sweep, char *why, size_t why_bytes);
 void design_free(struct design *design);
 
-/* Uncertain parameters: the design's dimensions. */
+/* Parameters that are drawn: the uncertain ones, or none for a point. */
 size_t design_dimensions(const struct design *design);
 
 /* Values of draws first .. first + MODEL_LANES - 1 for every parameter of the sweep, before any
- * scenario's settings: values[parameter_count]. Fixed parameters have their central value. */
+ * scenario's settings: values[parameter_count]. Fixed parameters have their central value. first: below
+ * SWEEP_DRAWS_MAX; draws beyond sweep->draws are given too. */
 void design_draws(const struct design *design, uint64_t first, model_lanes *values);

@@ -6,19 +6,21 @@
 
 #include <goldthread/parameter.h>
 
+#include "normal.h"
+
 /* NULL when sound; otherwise a constant string: what is wrong and what is allowed. */
 const char *distribution_fault(const struct distribution *distribution);
 
-/* The smallest and largest value that can be drawn (infinite where there is no bound). */
+/* The smallest and largest value that can be drawn (infinite where there is no bound). Nothing is drawn
+ * from a FIXED one: its range is empty, from infinity to minus infinity. */
 void distribution_range(const struct distribution *distribution, double *low, double *high);
 
-/* A prepared quantile function (tables for the costly ones). */
+/* A prepared quantile function of a sound distribution (tables for the costly ones; a copy is kept). */
 struct quantile;
 struct quantile *quantile_new(const struct distribution *distribution); /* NULL: out of memory */
 void quantile_free(struct quantile *quantile);
 
-/* The value below which a share u of draws lies; 0 < u < 1. Within 1e-12 relative of the exact value. */
+/* The value below which a share u of draws lies; 0 < u < 1. Rising in u but for rounding, and never outside
+ * the range. Within 1e-12 of the exact value, relative to it, or to the distribution's width (high - low, sd)
+ * where low, mean or high cancels it. NaN for FIXED, which has no value of its own. */
 double quantile_at(const struct quantile *quantile, double u);
-
-/* The standard normal quantile. */
-double normal_quantile(double u);

@@ -1,0 +1,21 @@
+#include "philox.h"
+
+#include <Random123/philox.h>
+
+#include "unit.h"
+
+struct philox_bits philox_at(uint64_t seed, enum philox_use use, uint32_t dimension, uint64_t index)
+{
+    philox4x32_ctr_t counter = {{(uint32_t)index, (uint32_t)(index >> 32), dimension, (uint32_t)use}};
+    philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
+    philox4x32_ctr_t words = philox4x32_R(10, counter, key);
+    return (struct philox_bits){
+        .low = words.v[0] | (uint64_t)words.v[1] << 32,
+        .high = words.v[2] | (uint64_t)words.v[3] << 32,
+    };
+}
+
+double philox_unit(uint64_t seed, uint32_t dimension, uint64_t index)
+{
+    return unit_from_bits(philox_at(seed, PHILOX_RANDOM_DESIGN, dimension, index).low);
+}
