@@ -1,0 +1,567 @@
+#include "scenario.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "setting.h"
+#include "uncertainty.h"
+#include "words.h"
+#include "yaml.h"
+
+/* Keeps its first fault and reads on harmlessly; `failed` is checked before the sweep is used. */
+struct reader {
+    const char *file;
+    char *why;
+    bool failed;
+    struct scenario_file *out;
+    struct sweep *sweep;
+    struct parameter_table table;
+};
+
+static const char *const design_names[] = {"point", "random", "sobol"};
+static const char *const area_names[] = {"england", "region", "local_authority", "school"};
+static const double default_quantiles[] = {0.05, 0.25, 0.5, 0.75, 0.95};
+#define COUNT_OF(list) (sizeof(list) / sizeof *(list))
+
+const char *scenario_design_name(enum design_method method)
+{
+    return design_names[method];
+}
+
+const char *scenario_area_name(enum area_level level)
+{
+    return area_names[level];
+}
+
+static void __attribute__((format(printf, 4, 5)))
+fault_at(struct reader *reader, uint32_t line, uint32_t column, const char *format, ...)
+{
+    if (reader->failed) return;
+    reader->failed = true;
+    int used = snprintf(reader->why, SCENARIO_WHY_BYTES, "%.1024s:%u:%u: ", reader->file, line, column);
+    va_list values;
+    va_start(values, format);
+    vsnprintf(reader->why + used, SCENARIO_WHY_BYTES - (size_t)used, format, values);
+    va_end(values);
+}
+
+#define fault(reader, node, ...) fault_at(reader, (node)->line, (node)->column, __VA_ARGS__)
+
+/* A fault of the command line has no place in the file. */
+static void __attribute__((format(printf, 2, 3))) fault_option(struct reader *reader, const char *format, ...)
+{
+    if (reader->failed) return;
+    reader->failed = true;
+    va_list values;
+    va_start(values, format);
+    vsnprintf(reader->why, SCENARIO_WHY_BYTES, format, values);
+    va_end(values);
+}
+
+static void __attribute__((format(printf, 2, 3))) note(struct reader *reader, const char *format, ...)
+{
+    struct scenario_file *out = reader->out;
+    if (out->note_count == SCENARIO_NOTES_MAX) return;
+    va_list values;
+    va_start(values, format);
+    vsnprintf(out->notes[out->note_count++], SCENARIO_NOTE_BYTES, format, values);
+    va_end(values);
+}
+
+static const char *list_at(const void *context, size_t at)
+{
+    return ((const char *const *)context)[at];
+}
+
+static void join(const char *const *words, size_t count, char *text, size_t text_bytes)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t at = 0; at < count && used < text_bytes; at++)
+        used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", at ? ", " : "", words[at]);
+}
+
+/* "; did you mean `x`? allowed are a, b, c", the second half of a fault about a name. */
+static void hint(const char *text, const char *const *words, size_t count, char *out, size_t out_bytes)
+{
+    char allowed[1024];
+    const char *nearest = word_nearest(text, list_at, words, count);
+    join(words, count, allowed, sizeof allowed);
+    if (nearest) snprintf(out, out_bytes, "; did you mean `%s`? allowed are %.1000s", nearest, allowed);
+    else snprintf(out, out_bytes, "; allowed are %.1000s", allowed);
+}
+
+static bool expect_mapping(struct reader *reader, const struct yaml_node *node, const char *what,
+                           const char *const *keys, size_t count)
+{
+    char allowed[1024];
+    if (node->kind != YAML_MAPPING) {
+        join(keys, count, allowed, sizeof allowed);
+        fault(reader, node, "%s must be a mapping with the keys %.900s", what, allowed);
+        return false;
+    }
+    for (const struct yaml_node *key = node->first; key; key = key->next->next) {
+        bool known = false;
+        for (size_t at = 0; at < count && !known; at++) known = strcmp(key->text, keys[at]) == 0;
+        if (known) continue;
+        hint(key->text, keys, count, allowed, sizeof allowed);
+        fault(reader, key, "%s has no key `%.64s`%.900s", what, key->text, allowed);
+        return false;
+    }
+    return true;
+}
+
+static const struct yaml_node *value_of(const struct yaml_node *mapping, const char *key)
+{
+    const struct yaml_node *found = yaml_key(mapping, key);
+    return found ? found->next : NULL;
+}
+
+static const char *kind_name(const struct yaml_node *node)
+{
+    if (yaml_is_null(node)) return "empty";
+    return node->kind == YAML_SCALAR ? node->text : node->kind == YAML_SEQUENCE ? "a list" : "a mapping";
+}
+
+static uint64_t read_whole(struct reader *reader, const struct yaml_node *node, const char *what, uint64_t min,
+                           uint64_t max)
+{
+    uint64_t value = min;
+    bool sound = node->kind == YAML_SCALAR && !node->quoted && word_whole(node->text, max, &value) && value >= min;
+    if (sound) return value;
+    fault(reader, node, "%s is %.64s; allowed is a whole number from %llu to %llu", what, kind_name(node),
+          (unsigned long long)min, (unsigned long long)max);
+    return min;
+}
+
+/* A name for people and for tables: printable, and with nothing that a table or a difference needs. */
+static const char *name_fault(const char *text)
+{
+    size_t size = strlen(text);
+    if (size == 0) return "is empty";
+    if (size >= SWEEP_NAME_BYTES) return "is longer than 63 bytes";
+    if (strstr(text, " - ")) return "holds ` - `, which stands for a difference";
+    if (text[0] == ' ' || text[size - 1] == ' ') return "begins or ends with a space";
+    for (const char *at = text; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f) return "holds a control character";
+    return NULL;
+}
+
+static void read_name(struct reader *reader, const struct yaml_node *node, const char *what,
+                      char name[SWEEP_NAME_BYTES])
+{
+    const char *wrong = node->kind != YAML_SCALAR ? "is not text" : name_fault(node->text);
+    if (wrong) fault(reader, node, "%s %s; allowed is text of 1 to 63 bytes", what, wrong);
+    else snprintf(name, SWEEP_NAME_BYTES, "%s", node->text);
+}
+
+/* The sweep's name is also the name of a folder. */
+static void read_sweep_name(struct reader *reader, const struct yaml_node *root)
+{
+    const struct yaml_node *node = value_of(root, "sweep");
+    if (!node) {
+        fault(reader, root, "`sweep` is missing; give the sweep a name, such as `sweep: golden-thread`");
+        return;
+    }
+    read_name(reader, node, "the name of the sweep", reader->sweep->name);
+    for (const char *at = reader->sweep->name; *at; at++) {
+        bool fits =
+            isalnum((unsigned char)*at) || *at == '_' || ((*at == '-' || *at == '.') && at > reader->sweep->name);
+        if (!fits) {
+            fault(reader, node, "the name of the sweep holds `%c`; allowed are letters, digits, - . _", *at);
+            return;
+        }
+    }
+}
+
+static void read_model(struct reader *reader, const struct yaml_node *root,
+                       const struct model *(*find_model)(const char *name))
+{
+    const struct yaml_node *node = value_of(root, "model");
+    const char *name = node && node->kind == YAML_SCALAR ? node->text : node ? "" : "entitlement";
+    const struct model *model = find_model(name);
+    if (!model) {
+        if (node) fault(reader, node, "no model is called `%.64s`; allowed is entitlement", name);
+        else fault(reader, root, "the model `entitlement` is missing in this program");
+        return;
+    }
+    assert(model->parameter_count <= MODEL_PARAMETERS_MAX && model->measure_count <= SWEEP_MEASURES_MAX);
+    reader->out->model = model;
+    reader->table = (struct parameter_table){model->parameters, model->parameter_count};
+    snprintf(reader->sweep->model, SWEEP_NAME_BYTES, "%s", model->name);
+    snprintf(reader->sweep->model_version, SWEEP_NAME_BYTES, "%s", model->version);
+    reader->sweep->parameter_count = (uint32_t)model->parameter_count;
+    for (size_t at = 0; at < model->parameter_count; at++) {
+        struct sweep_parameter *parameter = &reader->sweep->parameters[at];
+        snprintf(parameter->name, sizeof parameter->name, "%s", model->parameters[at].name);
+        parameter->central = model->parameters[at].central;
+        parameter->distribution = model->parameters[at].distribution;
+    }
+}
+
+static void read_population(struct reader *reader, const struct yaml_node *root)
+{
+    struct scenario_file *out = reader->out;
+    const struct yaml_node *node = value_of(root, "population");
+    out->population_line = node ? node->line : 1;
+    out->population_column = node ? node->column : 1;
+    const char *text = !node ? "england-2023" : node->kind == YAML_SCALAR ? node->text : "";
+    if (*text == '\0' || strlen(text) >= sizeof out->population)
+        fault_at(reader, out->population_line, out->population_column,
+                 "the population must be england-2023 or the path of a school file");
+    snprintf(out->population, sizeof out->population, "%s", text);
+}
+
+static void read_first_year(struct reader *reader, const struct yaml_node *node)
+{
+    uint64_t year = 0;
+    bool number = node->kind == YAML_SCALAR && !node->quoted && word_whole(node->text, 999999, &year);
+    if (number && year >= 190001 && year / 100 % 100 == (year % 100 + 99) % 100)
+        reader->sweep->first_year = (uint32_t)year;
+    else
+        fault(reader, node, "first_year is %.32s; allowed is a school year as six digits, such as 202526 for 2025/26",
+              kind_name(node));
+}
+
+static void read_time(struct reader *reader, const struct yaml_node *root)
+{
+    struct sweep *sweep = reader->sweep;
+    const struct yaml_node *years = value_of(root, "years"), *first = value_of(root, "first_year");
+    const struct yaml_node *seed = value_of(root, "seed");
+    sweep->years = years ? (uint32_t)read_whole(reader, years, "years", 1, MODEL_YEARS_MAX) : 10;
+    sweep->first_year = 202526;
+    if (first) read_first_year(reader, first);
+    sweep->seed = seed ? read_whole(reader, seed, "seed", 0, UINT64_MAX) : 1;
+}
+
+static void note_implausible(struct reader *reader, const struct parameter *parameter, double value, const char *where)
+{
+    if (setting_is_plausible(parameter, value)) return;
+    char text[48];
+    setting_text(parameter, value, text, sizeof text);
+    note(reader, "%s: `%s` is %s, outside its plausible range %.12g to %.12g", where, parameter->name, text,
+         parameter->low, parameter->high);
+}
+
+static int find_parameter(struct reader *reader, const struct yaml_node *key)
+{
+    char why[256];
+    int at = setting_find(reader->table, key->text, why, sizeof why);
+    if (at < 0) fault(reader, key, "%s", why);
+    return at;
+}
+
+static void add_setting(struct sweep_scenario *scenario, uint32_t parameter, double value)
+{
+    uint32_t at = scenario->setting_count++;
+    for (; at > 0 && scenario->settings[at - 1].parameter > parameter; at--)
+        scenario->settings[at] = scenario->settings[at - 1];
+    scenario->settings[at] = (struct sweep_setting){parameter, value};
+}
+
+static void read_setting(struct reader *reader, struct sweep_scenario *scenario, const struct yaml_node *key)
+{
+    int at = find_parameter(reader, key);
+    if (at < 0) return;
+    const struct parameter *parameter = &reader->table.rows[at];
+    const struct yaml_node *node = key->next;
+    char why[256] = "";
+    double value = 0;
+    if (node->kind != YAML_SCALAR || yaml_is_null(node)) {
+        char allowed[160];
+        setting_allowed(parameter, allowed, sizeof allowed);
+        fault(reader, node, "`%s` must be one value; allowed is %s", parameter->name, allowed);
+    } else if (!setting_read(parameter, node->text, &value, why, sizeof why)) {
+        fault(reader, node, "%s", why);
+    } else if (scenario->setting_count == SWEEP_SETTINGS_MAX) {
+        fault(reader, key, "a scenario sets at most %d parameters", SWEEP_SETTINGS_MAX);
+    } else {
+        add_setting(scenario, (uint32_t)at, value);
+        note_implausible(reader, parameter, value, scenario->name);
+    }
+}
+
+static void read_scenario(struct reader *reader, const struct yaml_node *node)
+{
+    static const char *const keys[] = {"name", "set"};
+    struct sweep *sweep = reader->sweep;
+    if (sweep->scenario_count == SWEEP_SCENARIOS_MAX) {
+        fault(reader, node, "more than %d scenarios", SWEEP_SCENARIOS_MAX);
+        return;
+    }
+    struct sweep_scenario *scenario = &sweep->scenarios[sweep->scenario_count];
+    if (!expect_mapping(reader, node, "a scenario", keys, COUNT_OF(keys))) return;
+    const struct yaml_node *name = value_of(node, "name"), *set = value_of(node, "set");
+    if (!name) fault(reader, node, "the scenario has no `name`; give it one");
+    else read_name(reader, name, "the scenario's name", scenario->name);
+    for (uint32_t at = 0; name && at < sweep->scenario_count; at++)
+        if (strcmp(sweep->scenarios[at].name, scenario->name) == 0)
+            fault(reader, name, "two scenarios are called `%s`; names must differ", scenario->name);
+    sweep->scenario_count++;
+    if (!set || yaml_is_null(set)) return;
+    if (set->kind != YAML_MAPPING) fault(reader, set, "`set` must be a mapping, such as {entitlement.funded_years: 4}");
+    for (const struct yaml_node *key = set->kind == YAML_MAPPING ? set->first : NULL; key; key = key->next->next)
+        read_setting(reader, scenario, key);
+}
+
+static void read_scenarios(struct reader *reader, const struct yaml_node *root)
+{
+    const struct yaml_node *node = value_of(root, "scenarios");
+    if (!node) fault(reader, root, "`scenarios` is missing; list at least one, the baseline first");
+    else if (node->kind != YAML_SEQUENCE || node->count == 0)
+        fault(reader, node, "`scenarios` is %s; allowed is a list of 1 to %d, the baseline first",
+              node->kind == YAML_SEQUENCE ? "an empty list" : kind_name(node), SWEEP_SCENARIOS_MAX);
+    else
+        for (const struct yaml_node *item = node->first; item; item = item->next) read_scenario(reader, item);
+}
+
+static void read_uncertain(struct reader *reader, const struct yaml_node *root)
+{
+    const struct yaml_node *node = value_of(root, "uncertain");
+    if (!node) return; /* every distribution of the table */
+    if (node->kind != YAML_MAPPING) {
+        fault(reader, node, "`uncertain` must be a mapping of parameters to distributions; {} for none");
+        return;
+    }
+    for (uint32_t at = 0; at < reader->sweep->parameter_count; at++)
+        reader->sweep->parameters[at].distribution = (struct distribution){.kind = DISTRIBUTION_FIXED};
+    for (const struct yaml_node *key = node->first; key; key = key->next->next) {
+        int at = find_parameter(reader, key);
+        struct yaml_fault wrong;
+        if (at < 0) return;
+        struct distribution *distribution = &reader->sweep->parameters[at].distribution;
+        if (!uncertainty_read(&reader->table.rows[at], key->next, distribution, &wrong))
+            fault_at(reader, wrong.line, wrong.column, "%s", wrong.text);
+    }
+}
+
+static bool find_design(const char *text, enum design_method *method)
+{
+    for (size_t at = 0; at < COUNT_OF(design_names); at++)
+        if (word_matches(text, design_names[at])) {
+            *method = (enum design_method)at;
+            return true;
+        }
+    return false;
+}
+
+static void read_method(struct reader *reader, const struct yaml_node *node)
+{
+    char allowed[160];
+    if (node->kind == YAML_SCALAR && find_design(node->text, &reader->sweep->method)) return;
+    hint(node->kind == YAML_SCALAR ? node->text : "", design_names, COUNT_OF(design_names), allowed, sizeof allowed);
+    fault(reader, node, "no design is called `%.64s`%s", kind_name(node), allowed);
+}
+
+static void read_design(struct reader *reader, const struct yaml_node *root)
+{
+    static const char *const keys[] = {"method", "draws"};
+    struct sweep *sweep = reader->sweep;
+    sweep->method = DESIGN_SOBOL;
+    sweep->draws = SCENARIO_DRAWS;
+    const struct yaml_node *node = value_of(root, "design");
+    if (!node) return;
+    if (node->kind == YAML_SCALAR && !yaml_is_null(node)) {
+        read_method(reader, node);
+        return;
+    }
+    if (!expect_mapping(reader, node, "`design`", keys, COUNT_OF(keys))) return;
+    const struct yaml_node *method = value_of(node, "method"), *draws = value_of(node, "draws");
+    if (method) read_method(reader, method);
+    if (draws) sweep->draws = read_whole(reader, draws, "draws", 1, SWEEP_DRAWS_MAX);
+}
+
+/* A list of names, each found in `words`, as bits. */
+static uint32_t read_bits(struct reader *reader, const struct yaml_node *node, const char *what,
+                          const char *const *words, size_t count)
+{
+    uint32_t bits = 0;
+    char allowed[200];
+    if (node->kind != YAML_SEQUENCE) {
+        join(words, count, allowed, sizeof allowed);
+        fault(reader, node, "`%s` must be a list; allowed are %s", what, allowed);
+        return 0;
+    }
+    for (const struct yaml_node *item = node->first; item; item = item->next) {
+        size_t at = 0;
+        const char *text = item->kind == YAML_SCALAR ? item->text : "";
+        while (at < count && !word_matches(text, words[at])) at++;
+        if (at < count) {
+            bits |= 1u << at;
+            continue;
+        }
+        hint(text, words, count, allowed, sizeof allowed);
+        fault(reader, item, "`%s` has no `%.64s`%s", what, kind_name(item), allowed);
+    }
+    return bits;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void read_quantiles(struct reader *reader, const struct yaml_node *node)
+{
+    struct sweep *sweep = reader->sweep;
+    sweep->quantile_count = 0;
+    if (node->kind != YAML_SEQUENCE || node->count > SWEEP_QUANTILES_MAX) {
+        fault(reader, node, "`quantiles` must be a list of at most %d shares between 0 and 1", SWEEP_QUANTILES_MAX);
+        return;
+    }
+    for (const struct yaml_node *item = node->first; item; item = item->next) {
+        double share = 0;
+        bool number = item->kind == YAML_SCALAR && word_number(item->text, &share);
+        if (!number || !(share > 0 && share < 1))
+            fault(reader, item, "a quantile is %.32s; allowed is a share above 0 and below 1", kind_name(item));
+        for (uint32_t at = 0; at < sweep->quantile_count; at++)
+            if (sweep->quantiles[at] == share) fault(reader, item, "the quantile %.12g is given twice", share);
+        sweep->quantiles[sweep->quantile_count++] = share;
+    }
+    qsort(sweep->quantiles, sweep->quantile_count, sizeof *sweep->quantiles, compare_doubles);
+}
+
+static const char *measure_at(const void *context, size_t at)
+{
+    return ((const struct model *)context)->measures[at].name;
+}
+
+/* Measures in the model's order, whatever the file's: the same outputs are the same sweep. */
+static void read_measures(struct reader *reader, const struct yaml_node *node)
+{
+    const struct model *model = reader->out->model;
+    struct sweep *sweep = reader->sweep;
+    bool asked[SWEEP_MEASURES_MAX] = {false};
+    if (node->kind != YAML_SEQUENCE || node->count == 0) {
+        fault(reader, node, "`measures` must be a list of names; leave it out for all of them");
+        return;
+    }
+    for (const struct yaml_node *item = node->first; item; item = item->next) {
+        const char *text = item->kind == YAML_SCALAR ? item->text : "";
+        size_t at = 0;
+        while (at < model->measure_count && strcmp(model->measures[at].name, text) != 0) at++;
+        if (at < model->measure_count) {
+            asked[at] = true;
+            continue;
+        }
+        const char *nearest = word_nearest(text, measure_at, model, model->measure_count);
+        fault(reader, item, "the model has no measure `%.64s`; did you mean `%s`?", kind_name(item),
+              nearest ? nearest : model->measures[0].name);
+    }
+    for (size_t at = 0; at < model->measure_count; at++)
+        if (asked[at])
+            snprintf(sweep->measures[sweep->measure_count++], sizeof sweep->measures[0], "%s",
+                     model->measures[at].name);
+}
+
+static void read_outputs(struct reader *reader, const struct yaml_node *root)
+{
+    static const char *const keys[] = {"areas", "by", "quantiles", "measures"};
+    static const char *const by_names[] = {"phase", "quintile"};
+    struct sweep *sweep = reader->sweep;
+    sweep->levels = 1u << AREA_ENGLAND | 1u << AREA_REGION;
+    sweep->quantile_count = COUNT_OF(default_quantiles);
+    memcpy(sweep->quantiles, default_quantiles, sizeof default_quantiles);
+    const struct yaml_node *node = value_of(root, "outputs");
+    reader->out->outputs_line = node ? node->line : 1;
+    reader->out->outputs_column = node ? node->column : 1;
+    if (!node || !expect_mapping(reader, node, "`outputs`", keys, COUNT_OF(keys))) return;
+    const struct yaml_node *areas = value_of(node, "areas"), *by = value_of(node, "by");
+    const struct yaml_node *quantiles = value_of(node, "quantiles"), *measures = value_of(node, "measures");
+    if (areas) sweep->levels = read_bits(reader, areas, "areas", area_names, COUNT_OF(area_names));
+    if (areas && sweep->levels == 0) fault(reader, areas, "`areas` is empty; name at least one, such as england");
+    if (by) sweep->by = read_bits(reader, by, "by", by_names, COUNT_OF(by_names));
+    if (quantiles) read_quantiles(reader, quantiles);
+    if (measures) read_measures(reader, measures);
+}
+
+/* --set NAME=VALUE: replaces the table's central value, and nothing draws the parameter any more. */
+static void override_set(struct reader *reader, const char *text)
+{
+    char name[64], why[256];
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text || (size_t)(equals - text) >= sizeof name) {
+        fault_option(reader, "--set %.64s: allowed is NAME=VALUE, such as --set effect.hours=20", text);
+        return;
+    }
+    snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+    int at = setting_find(reader->table, name, why, sizeof why);
+    double value = 0;
+    if (at < 0 || !setting_read(&reader->table.rows[at], equals + 1, &value, why, sizeof why)) {
+        fault_option(reader, "--set %.64s: %s", text, why);
+        return;
+    }
+    reader->sweep->parameters[at].central = value;
+    reader->sweep->parameters[at].distribution = (struct distribution){.kind = DISTRIBUTION_FIXED};
+    note_implausible(reader, &reader->table.rows[at], value, "--set");
+}
+
+static void override(struct reader *reader, const struct scenario_overrides *overrides)
+{
+    struct sweep *sweep = reader->sweep;
+    char allowed[160];
+    for (size_t at = 0; at < overrides->set_count; at++) override_set(reader, overrides->sets[at]);
+    if (overrides->design && !find_design(overrides->design, &sweep->method)) {
+        hint(overrides->design, design_names, COUNT_OF(design_names), allowed, sizeof allowed);
+        fault_option(reader, "--design: no design is called `%.64s`%s", overrides->design, allowed);
+    }
+    if (overrides->draws && (!word_whole(overrides->draws, SWEEP_DRAWS_MAX, &sweep->draws) || sweep->draws == 0))
+        fault_option(reader, "--draws %.32s: allowed is a whole number from 1 to %llu", overrides->draws,
+                     (unsigned long long)SWEEP_DRAWS_MAX);
+    if (overrides->seed && !word_whole(overrides->seed, UINT64_MAX, &sweep->seed))
+        fault_option(reader, "--seed %.32s: allowed is a whole number from 0 to %llu", overrides->seed,
+                     (unsigned long long)UINT64_MAX);
+    if (sweep->method == DESIGN_POINT) sweep->draws = 1;
+    if (sweep->method == DESIGN_SOBOL && (sweep->draws & (sweep->draws - 1)) != 0)
+        note(reader, "%llu draws: a Sobol' design is best balanced with a power of two",
+             (unsigned long long)sweep->draws);
+}
+
+static void read_root(struct reader *reader, const struct yaml_node *root,
+                      const struct model *(*find_model)(const char *name))
+{
+    static const char *const keys[] = {"sweep", "model",     "population", "years",  "first_year",
+                                       "seed",  "scenarios", "uncertain",  "design", "outputs"};
+    if (!expect_mapping(reader, root, "a scenario file", keys, COUNT_OF(keys))) return;
+    read_model(reader, root, find_model);
+    if (reader->failed) return; /* nothing else makes sense without the model's table */
+    read_sweep_name(reader, root);
+    read_population(reader, root);
+    read_time(reader, root);
+    read_scenarios(reader, root);
+    read_uncertain(reader, root);
+    read_design(reader, root);
+    read_outputs(reader, root);
+}
+
+struct scenario_file *scenario_read(struct span bytes, const char *file, const struct scenario_overrides *overrides,
+                                    const struct model *(*find_model)(const char *name), char *why)
+{
+    struct scenario_file *out = calloc(1, sizeof *out);
+    struct reader reader = {.file = file, .why = why, .out = out, .sweep = out ? &out->sweep : NULL};
+    struct yaml_fault wrong;
+    struct yaml *yaml = NULL;
+    if (out) out->notes = calloc(SCENARIO_NOTES_MAX, sizeof *out->notes);
+    if (!out || !out->notes) fault_option(&reader, "out of memory");
+    else if (!(yaml = yaml_read(bytes, &wrong))) fault_at(&reader, wrong.line, wrong.column, "%s", wrong.text);
+    else read_root(&reader, yaml_root(yaml), find_model);
+    yaml_free(yaml);
+    static const struct scenario_overrides none;
+    if (!reader.failed) override(&reader, overrides ? overrides : &none);
+    if (!reader.failed) return out;
+    scenario_free(out);
+    return NULL;
+}
+
+void scenario_free(struct scenario_file *scenario)
+{
+    if (!scenario) return;
+    free(scenario->notes);
+    free(scenario);
+}

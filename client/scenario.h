@@ -1,0 +1,50 @@
+/* Scenario files: what people write, read into a sweep. Pure: bytes in, sweep out.
+ * docs/scenario-files.md describes the format. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <goldthread/model.h>
+#include <goldthread/sweep.h>
+
+#include "bytes.h"
+
+#define SCENARIO_NOTES_MAX  64
+#define SCENARIO_NOTE_BYTES 320
+#define SCENARIO_PATH_BYTES 1024
+#define SCENARIO_SETS_MAX   64
+#define SCENARIO_WHY_BYTES  1536
+#define SCENARIO_DRAWS      1024 /* of the default design, Sobol' */
+
+/* What the command line changes, as typed. NULL: not given. Borrowed. */
+struct scenario_overrides {
+    const char *sets[SCENARIO_SETS_MAX]; /* NAME=VALUE */
+    size_t set_count;
+    const char *design, *draws, *seed;
+};
+
+/* A file as read. `sweep` is complete but for the population's digest and draws_per_block. */
+struct scenario_file {
+    struct sweep sweep;
+    const struct model *model;
+    char population[SCENARIO_PATH_BYTES];        /* a name or a path, as written */
+    uint32_t population_line, population_column; /* 1-based; 1:1 when the file does not name it */
+    uint32_t outputs_line, outputs_column;       /* where a fault of the plan is to be shown */
+    char (*notes)[SCENARIO_NOTE_BYTES];          /* [note_count], owned: worth knowing, no faults */
+    size_t note_count;
+};
+
+/* Reads a file's bytes; `file` is its name in messages. find_model: a model by its name, or NULL. NULL:
+ * `why` (of SCENARIO_WHY_BYTES) holds one line, FILE:LINE:COLUMN: what is wrong, what is allowed; or
+ * --OPTION: ... for what the command line says. The caller ends it with scenario_free(). */
+struct scenario_file *scenario_read(struct span bytes, const char *file, const struct scenario_overrides *overrides,
+                                    const struct model *(*find_model)(const char *name), char *why);
+void scenario_free(struct scenario_file *scenario);
+
+/* "sobol" for DESIGN_SOBOL, and so on. */
+const char *scenario_design_name(enum design_method method);
+
+/* "local_authority" for AREA_AUTHORITY, and so on. */
+const char *scenario_area_name(enum area_level level);

@@ -1,0 +1,13 @@
+/* What each command does; client/main.c lists them. */
+#pragma once
+
+#include "options.h"
+
+enum exit_status command_run(const struct options *options);
+enum exit_status command_check(const struct options *options);
+enum exit_status command_validate(const struct options *options);
+enum exit_status command_parameters(const struct options *options);
+enum exit_status command_submit(const struct options *options);
+enum exit_status command_status(const struct options *options);
+enum exit_status command_cancel(const struct options *options);
+enum exit_status command_results(const struct options *options);

@@ -1,0 +1,142 @@
+#include "shell_job.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "design.h"
+#include "population.h"
+#include "population_codec.h"
+#include "registry.h"
+#include "shell_files.h"
+#include "sweep_codec.h"
+#include "yaml.h"
+
+#define POPULATION_FILE_BYTES_MAX (64u << 20)
+
+static bool read_scenario(struct job *job, const struct options *options, char *why)
+{
+    char reason[512];
+    snprintf(job->path, sizeof job->path, "%s", options->operand);
+    if (!file_read(options->operand, YAML_BYTES_MAX, &job->file, reason, sizeof reason)) {
+        snprintf(why, JOB_WHY_BYTES, "%.1024s:1:1: cannot be read: %s", options->operand, reason);
+        return false;
+    }
+    job->scenario = scenario_read(buffer_span(&job->file), options->operand, &options->overrides, model_find, why);
+    return job->scenario != NULL;
+}
+
+struct population *job_read_population(const char *name, const char *where, bool *is_built_in, char *why)
+{
+    *is_built_in = strcmp(name, POPULATION_BUILT_IN) == 0;
+    if (*is_built_in) {
+        struct population *population = population_built_in();
+        if (!population) snprintf(why, JOB_WHY_BYTES, "out of memory");
+        return population;
+    }
+    struct buffer bytes = {0};
+    char reason[512];
+    struct population *population = NULL;
+    if (!file_read(name, POPULATION_FILE_BYTES_MAX, &bytes, reason, sizeof reason))
+        snprintf(why, JOB_WHY_BYTES, "%s%.1024s cannot be read: %s; allowed is %s or the path of a school file", where,
+                 name, reason, POPULATION_BUILT_IN);
+    else if (bytes.size > POPULATION_FILE_BYTES_MAX)
+        snprintf(why, JOB_WHY_BYTES, "%.1024s:1:1: larger than %u bytes", name, POPULATION_FILE_BYTES_MAX);
+    else if (!(population = population_read(buffer_span(&bytes), reason, sizeof reason)))
+        snprintf(why, JOB_WHY_BYTES, "%.1024s:%s", name, reason);
+    buffer_free(&bytes);
+    return population;
+}
+
+void job_population_name(const char *path, char name[SWEEP_NAME_BYTES])
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash && slash[1] ? slash + 1 : path;
+    size_t size = strlen(base);
+    if (size >= SWEEP_NAME_BYTES) size = SWEEP_NAME_BYTES - 1;
+    while (size > 0 && size < strlen(base) && ((unsigned char)base[size] & 0xc0) == 0x80) size--;
+    snprintf(name, SWEEP_NAME_BYTES, "%.*s", (int)size, base);
+}
+
+/* A path in the file is relative to the file's folder; one on the command line to the current folder. */
+static void resolve_population(const struct job *job, const struct options *options, char path[PATH_MAX])
+{
+    const char *name = options->population ? options->population : job->scenario->population;
+    const char *slash = strrchr(job->path, '/');
+    bool beside_file = !options->population && strcmp(name, POPULATION_BUILT_IN) != 0 && name[0] != '/' && slash;
+    snprintf(path, PATH_MAX, "%.*s%s", beside_file ? (int)(slash - job->path + 1) : 0, job->path, name);
+}
+
+static bool read_population(struct job *job, const struct options *options, char *why)
+{
+    char path[PATH_MAX], where[SCENARIO_PATH_BYTES + 64];
+    bool is_built_in;
+    resolve_population(job, options, path);
+    if (options->population) snprintf(where, sizeof where, "--population: ");
+    else
+        snprintf(where, sizeof where, "%s:%u:%u: ", job->path, job->scenario->population_line,
+                 job->scenario->population_column);
+    job->population = job_read_population(path, where, &is_built_in, why);
+    if (!job->population) return false;
+    struct sweep *sweep = &job->scenario->sweep;
+    job_population_name(path, sweep->population_name);
+    struct buffer bytes = {0};
+    population_encode(job->population, &bytes);
+    sweep->population = digest_of(buffer_span(&bytes));
+    if (is_built_in) {
+        buffer_free(&bytes);
+        return true;
+    }
+    job->population_bytes = bytes;
+    char *absolute = realpath(path, NULL);
+    snprintf(job->population_path, sizeof job->population_path, "%s", absolute ? absolute : path);
+    free(absolute);
+    if (!bytes.failed && bytes.size <= POPULATION_BYTES_MAX) return true;
+    snprintf(why, JOB_WHY_BYTES, "%.1024s:1:1: the population takes more than %u bytes", path, POPULATION_BYTES_MAX);
+    return false;
+}
+
+static bool make_plan(struct job *job, char *why)
+{
+    char reason[512];
+    struct scenario_file *scenario = job->scenario;
+    struct design *design = NULL;
+    job->plan = plan_new(&scenario->sweep, job->population, scenario->model, reason, sizeof reason);
+    if (job->plan) design = design_new(&scenario->sweep, reason, sizeof reason);
+    if (!design) {
+        snprintf(why, JOB_WHY_BYTES, "%s:%u:%u: %s", job->path, scenario->outputs_line, scenario->outputs_column,
+                 reason);
+        return false;
+    }
+    design_free(design);
+    job->sweep = sweep_identity(&scenario->sweep);
+    return true;
+}
+
+bool job_open(struct job *job, const struct options *options, char *why)
+{
+    *job = (struct job){0};
+    return read_scenario(job, options, why) && read_population(job, options, why) && make_plan(job, why);
+}
+
+void job_close(struct job *job)
+{
+    plan_free(job->plan);
+    population_free(job->population);
+    scenario_free(job->scenario);
+    buffer_free(&job->population_bytes);
+    buffer_free(&job->file);
+    *job = (struct job){0};
+}
+
+void job_print_notes(const struct job *job, const struct options *options)
+{
+    for (size_t at = 0; at < job->scenario->note_count && !options->quiet; at++)
+        fprintf(stderr, "note: %s\n", job->scenario->notes[at]);
+}
+
+uint64_t job_model_runs(const struct job *job)
+{
+    return job->scenario->sweep.draws * job->scenario->sweep.scenario_count;
+}

@@ -1,0 +1,93 @@
+#include "words.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORD_BYTES_MAX 64
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t word_distance(const char *a, const char *b)
+{
+    size_t rows = strlen(a), columns = strlen(b);
+    if (rows >= WORD_BYTES_MAX || columns >= WORD_BYTES_MAX) return WORD_BYTES_MAX;
+    size_t cost[WORD_BYTES_MAX + 1][WORD_BYTES_MAX + 1];
+    for (size_t i = 0; i <= rows; i++) cost[i][0] = i;
+    for (size_t j = 0; j <= columns; j++) cost[0][j] = j;
+    for (size_t i = 1; i <= rows; i++)
+        for (size_t j = 1; j <= columns; j++) {
+            size_t change = cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            cost[i][j] = least(change, least(cost[i - 1][j], cost[i][j - 1]) + 1);
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped) cost[i][j] = least(cost[i][j], cost[i - 2][j - 2] + 1);
+        }
+    return cost[rows][columns];
+}
+
+const char *word_nearest(const char *text, const char *(*word_at)(const void *context, size_t at), const void *context,
+                         size_t count)
+{
+    const char *nearest = NULL;
+    size_t best = 2 + strlen(text) / 4; /* further away is a guess, not a hint */
+    for (size_t at = 0; at < count; at++) {
+        const char *word = word_at(context, at);
+        size_t distance = word_distance(text, word);
+        if (distance > best || (nearest && distance == best) || distance >= strlen(word)) continue;
+        best = distance;
+        nearest = word;
+    }
+    return nearest;
+}
+
+static int fold(char letter)
+{
+    return letter == '-' || letter == ' ' ? '_' : tolower((unsigned char)letter);
+}
+
+bool word_matches(const char *text, const char *word)
+{
+    for (; *text && fold(*text) == fold(*word); text++) word++;
+    return *text == '\0' && *word == '\0';
+}
+
+static const char *skip_digits(const char *at)
+{
+    while (*at >= '0' && *at <= '9') at++;
+    return at;
+}
+
+bool word_number(const char *text, double *value)
+{
+    const char *whole = text + (*text == '-' || *text == '+'), *at = skip_digits(whole);
+    size_t digits = (size_t)(at - whole);
+    if (*at == '.') {
+        const char *fraction = at + 1;
+        at = skip_digits(fraction);
+        digits += (size_t)(at - fraction);
+    }
+    if (digits == 0) return false;
+    if (*at == 'e' || *at == 'E') {
+        const char *exponent = at + 1 + (at[1] == '-' || at[1] == '+');
+        at = skip_digits(exponent);
+        if (at == exponent) return false;
+    }
+    if (*at) return false;
+    *value = strtod(text, NULL);
+    return isfinite(*value);
+}
+
+bool word_whole(const char *text, uint64_t max, uint64_t *value)
+{
+    if (*text == '\0' || *skip_digits(text)) return false;
+    errno = 0;
+    unsigned long long number = strtoull(text, NULL, 10);
+    if (errno || number > max) return false;
+    *value = number;
+    return true;
+}
