@@ -4,30 +4,27 @@
  * same level with indexes 2i and 2i + 1 merge into (level + 1, i). Because the shape of the tree is
  * fixed, the arithmetic is the same whatever the order of arrival.
  *
- * A tally holds count, mean, sum of squared deviations, minimum, maximum and a histogram. The
- * histogram's buckets are the doubles that share sign, exponent and the first NODE_MANTISSA_BITS bits
- * of the mantissa: a quantile read from it is within a relative 2^-(NODE_MANTISSA_BITS + 1) of a value
- * whose rank is right. Counts are whole numbers, so histograms merge without rounding. */
+ * A tally holds count, mean, sum of squared deviations, minimum, maximum and a histogram (bucket.h). A
+ * quantile read from it is within a relative 2^-9 of the value whose rank is right. Counts are whole
+ * numbers, so histograms merge without rounding. docs/node.md says how all this is computed and coded. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bucket.h"
 #include "bytes.h"
 
-#define NODE_MANTISSA_BITS 8
 #define NODE_LEVEL_MAX 40
-
-struct bucket {
-    int32_t key;           /* orders as the values do; 0 holds zero itself */
-    uint64_t count;
-};
+#define NODE_VALUES_MAX 512u                /* of one figure, in one block */
+#define NODE_DRAWS_MAX (UINT64_C(1) << 40)  /* as SWEEP_DRAWS_MAX */
 
 struct tally {
-    uint64_t count;        /* draws in which the figure is defined */
-    double mean, m2;       /* m2: sum of squared deviations from the mean */
-    double min, max;
+    uint64_t count;        /* draws in which the figure is defined; 0: all below is 0 */
+    double mean, m2;       /* min <= mean <= max; m2: sum of squared deviations from the mean, infinite
+                              when it leaves the range of a double */
+    double min, max;       /* finite, and never a negative zero */
     size_t bucket_first, bucket_count; /* in the node's buckets; none when min == max */
 };
 
@@ -37,30 +34,42 @@ struct node {
     uint64_t draws, failed_draws;
     size_t figure_count;
     struct tally *tallies;      /* owned */
-    struct bucket *buckets;     /* owned */
+    struct bucket *buckets;     /* owned; figure by figure, ascending by key within one */
     size_t bucket_count, bucket_capacity;
 };
 
-/* An empty node. NULL: out of memory. */
+/* An empty node: level, index and draws 0, no figure defined. NULL: out of memory. */
 struct node *node_new(size_t figure_count);
 void node_free(struct node *node);
 
-/* Tallies `count` values of one figure (NaN: undefined), figures in ascending order. Part of the
- * result's identity: values are summed in the order given. False: out of memory. */
+/* Tallies `count` values of one figure, at most NODE_VALUES_MAX, figures in ascending order. NaN and
+ * infinities are undefined. Part of the result's identity: the values are summed in a fixed pattern in
+ * the order given. The caller sets draws and failed_draws. False: out of memory. */
 bool node_tally(struct node *node, size_t figure, const double *values, size_t count);
 
 /* Left and right are neighbours. NULL: out of memory, or they do not fit. */
 struct node *node_merge(const struct node *left, const struct node *right);
 
-/* The fold of a sweep whose number of blocks is no power of two: perfect nodes from left to right,
- * merged from the right, so that each rises to its sibling's level unchanged. Takes no ownership. */
+/* The fold of any disjoint nodes of one sweep, ascending by block: the root of the tree in which absent
+ * subtrees are left out, so that a node without a sibling rises unchanged. For all blocks of a sweep
+ * whose number is no power of two, these are the perfect nodes from left to right. Takes no ownership.
+ * NULL: no nodes, out of memory, or they do not fit. */
 struct node *node_fold(struct node *const *nodes, size_t count);
 
 /* msgpack; node_decode checks every bound before it allocates and refuses what breaks an invariant
- * (unsorted buckets, counts that do not add up, min above max). */
+ * (unsorted buckets, counts that do not add up, min above max). Its memory stays below a fixed multiple
+ * of the bytes given. NULL: `*why` is a constant string. */
 void node_encode(const struct node *node, struct buffer *out);
 struct node *node_decode(struct span bytes, size_t figure_count, const char **why);
 
-/* Statistics of a tally. NaN where undefined. */
+/* Statistics of a tally. NaN where undefined: sd of fewer than two draws, anything of no draw. */
 double tally_sd(const struct tally *tally);
+double tally_mcse(const struct tally *tally); /* of the mean: sd / sqrt(count) */
+
+/* The smallest value with at least share * count draws at or below it (in double arithmetic), within
+ * the bound above; minimum and maximum are exact. share: 0 to 1. */
 double tally_quantile(const struct node *node, const struct tally *tally, double share);
+
+/* The same for ascending shares in one go. */
+void tally_quantiles(const struct node *node, const struct tally *tally, const double *shares, size_t count,
+                     double *quantiles);

@@ -12,6 +12,7 @@
 #define PLAN_FIGURES_MAX_SINGLE 3000000u /* of a sweep with a single draw */
 #define PLAN_BLOCK_VALUES (1u << 22)    /* draws per block x figures stays at or below this ... */
 #define PLAN_BLOCK_DRAWS_MAX 512u       /* ... and draws per block at or below this */
+#define PLAN_COLUMN_NAME_BYTES (2 * SWEEP_NAME_BYTES + 4)
 
 struct plan {
     const struct sweep *sweep;           /* borrowed */
@@ -20,6 +21,8 @@ struct plan {
     struct model_run *run;               /* owned */
     struct area *areas;                  /* owned, [area_count] */
     size_t area_count;
+    uint8_t varies[MODEL_PARAMETERS_MAX]; /* what setup points to */
+    struct model_setup setup;            /* of the run */
     const struct model_figure *figures;  /* of one area, borrowed from the run */
     size_t model_figure_count;
     uint32_t *kept;                      /* owned, [kept_count]: the model figures that outputs ask for */
@@ -28,14 +31,21 @@ struct plan {
     size_t figure_count;                 /* column_count * area_count * kept_count */
 };
 
-/* Makes the plan, and sets sweep->draws_per_block: the largest power of two within the bounds above,
- * a pure function of the sweep without its number of draws, and the population. NULL: `why` holds one
- * line (too many figures, unknown measure). The caller ends it with plan_free(). */
+/* Makes the plan, and sets sweep->draws_per_block: 1 for a point design, otherwise the largest power of
+ * two within the bounds above; a pure function of the sweep without its number of draws, and the
+ * population. Areas come by level (England, regions, authorities, schools), within a level by key, each
+ * as a whole, then by phase, then by quintile where the sweep asks for it; combinations without a row of
+ * the population are left out. NULL: `why` holds one line (too many figures, unknown measure, another
+ * version of the model). The caller ends it with plan_free(). */
 struct plan *plan_new(struct sweep *sweep, const struct population *population, const struct model *model, char *why,
                       size_t why_bytes);
 void plan_free(struct plan *plan);
 
-/* Column c: scenario c, or the difference of scenario c - scenario_count + 1 to the first. */
+/* The model's setup for only the areas first .. first + count - 1; borrows from the plan. */
+struct model_setup plan_setup(const struct plan *plan, size_t first, size_t count);
+
+/* Column c: scenario c, or the difference of scenario c - scenario_count + 1 to the first. A name takes
+ * at most PLAN_COLUMN_NAME_BYTES. */
 void plan_column_name(const struct plan *plan, size_t column, char *name, size_t name_bytes);
 
 /* The place of a figure in a node. */

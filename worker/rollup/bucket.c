@@ -1,0 +1,61 @@
+#include "bucket.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MANTISSA_BITS 52
+#define DROPPED_BITS (MANTISSA_BITS - BUCKET_MANTISSA_BITS)
+#define HIDDEN_BIT (UINT64_C(1) << MANTISSA_BITS)
+#define SIGN_BIT (UINT64_C(1) << 63)
+
+/* Exponents by which the scale goes on below the smallest normal number. */
+#define EXTRA_EXPONENTS 52u
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static double double_of(uint64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+uint32_t bucket_key(double value)
+{
+    uint64_t bits = bits_of(value), magnitude_bits = bits & ~SIGN_BIT;
+    if (magnitude_bits == 0) return BUCKET_ZERO;
+
+    uint32_t magnitude;
+    if (magnitude_bits >= HIDDEN_BIT)
+        magnitude = (uint32_t)(magnitude_bits >> DROPPED_BITS) + (EXTRA_EXPONENTS << BUCKET_MANTISSA_BITS);
+    else
+        magnitude = (uint32_t)(bits_of(fabs(value) * 0x1p52) >> DROPPED_BITS); /* exact: becomes normal */
+    return bits & SIGN_BIT ? BUCKET_ZERO - magnitude : BUCKET_ZERO + magnitude;
+}
+
+/* The middle of a bucket of subnormal numbers, cut (not rounded) to a representable one, which then
+ * still lies in the bucket. */
+static double subnormal_middle(uint64_t exponent, uint64_t mantissa)
+{
+    return double_of((HIDDEN_BIT | mantissa) >> (EXTRA_EXPONENTS + 1 - exponent));
+}
+
+double bucket_middle(uint32_t key)
+{
+    if (key == BUCKET_ZERO) return 0;
+    uint64_t magnitude = key > BUCKET_ZERO ? key - BUCKET_ZERO : BUCKET_ZERO - key;
+    uint64_t exponent = magnitude >> BUCKET_MANTISSA_BITS;
+    uint64_t bits = magnitude << DROPPED_BITS | UINT64_C(1) << (DROPPED_BITS - 1);
+
+    double middle;
+    if (exponent > EXTRA_EXPONENTS)
+        middle = double_of(bits - ((uint64_t)EXTRA_EXPONENTS << MANTISSA_BITS));
+    else
+        middle = subnormal_middle(exponent, bits & (HIDDEN_BIT - 1));
+    return key > BUCKET_ZERO ? middle : -middle;
+}
