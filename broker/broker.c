@@ -1,0 +1,929 @@
+#include "broker.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lease.h"
+#include "population_codec.h"
+#include "sweep_codec.h"
+
+/* Effects that one message may need besides what `pump` adds; pump leaves so much room. */
+#define EFFECTS_OF_MESSAGE 32
+#define HELD_RANGES_SINGLY 16
+
+struct aggregator {
+    struct peer peer; /* nobody: none is here */
+    char name[MESSAGE_NAME_BYTES];
+    uint64_t instance, seen_ms;
+    bool wanted_due; /* the list of open sweeps has changed since it was told */
+};
+
+struct broker {
+    struct broker_setup setup;
+    struct roster roster;
+    struct lease_table leases;
+    struct aggregator aggregator;
+    char endpoint[MESSAGE_ENDPOINT_BYTES]; /* of the last aggregator; empty: none yet */
+    uint64_t endpoint_number;              /* counts changes of the endpoint */
+    bool endpoint_due;                     /* some worker may not know the endpoint */
+    bool recall_due;                       /* some lease may be of a sweep that does not run */
+    bool busy;                             /* the last step had more to do than fitted its effects */
+    struct ledger *sweeps;                 /* [BROKER_SWEEPS_MAX], in the order in which they came */
+    uint32_t sweep_count;
+    uint32_t turn;         /* whose turn it is to be leased from */
+    struct sweep *decoded; /* scratch */
+};
+
+/* What one step works with. */
+struct step {
+    struct broker *broker;
+    struct broker_effects *effects;
+    uint64_t now_ms;
+    struct peer from;
+};
+
+struct broker *broker_new(const struct broker_setup *setup)
+{
+    struct broker *broker = calloc(1, sizeof *broker);
+    if (broker == NULL) return NULL;
+    broker->setup = *setup;
+    broker->sweeps = calloc(BROKER_SWEEPS_MAX, sizeof *broker->sweeps);
+    broker->decoded = malloc(sizeof *broker->decoded);
+    const bool rostered = roster_open(&broker->roster), leasing = lease_open(&broker->leases, setup->token_seed);
+    if (broker->sweeps != NULL && broker->decoded != NULL && rostered && leasing) return broker;
+    broker_free(broker);
+    return NULL;
+}
+
+void broker_free(struct broker *broker)
+{
+    if (broker == NULL) return;
+    for (uint32_t at = 0; at < broker->sweep_count; at++) ledger_close(&broker->sweeps[at]);
+    free(broker->sweeps);
+    free(broker->decoded);
+    roster_close(&broker->roster);
+    lease_close(&broker->leases);
+    free(broker);
+}
+
+/* Effects */
+
+static struct broker_effect *emit(const struct step *step, enum broker_effect_kind kind)
+{
+    struct broker_effects *effects = step->effects;
+    assert(effects->count < BROKER_EFFECTS_MAX);
+    struct broker_effect *effect = &effects->list[effects->count++];
+    *effect = (struct broker_effect){.kind = kind};
+    return effect;
+}
+
+static bool has_room(const struct step *step)
+{
+    return step->effects->count + EFFECTS_OF_MESSAGE <= BROKER_EFFECTS_MAX;
+}
+
+static struct broker_effect *send_to(const struct step *step, const struct peer *to, enum message_kind kind)
+{
+    struct broker_effect *effect = emit(step, BROKER_SEND);
+    effect->send.to = *to;
+    effect->send.kind = kind;
+    return effect;
+}
+
+static void answer_error(const struct step *step, enum message_error code, const char *text)
+{
+    struct broker_effect *effect = send_to(step, &step->from, MESSAGE_ERROR);
+    effect->send.error.code = code;
+    effect->send.error.text = text;
+}
+
+static void note(const struct step *step, enum broker_note kind, const char *name, const struct digest *sweep,
+                 struct block_range blocks)
+{
+    struct broker_effect *effect = emit(step, BROKER_NOTE);
+    effect->note.note = kind;
+    effect->note.blocks = blocks;
+    memcpy(effect->note.name, name, strnlen(name, sizeof effect->note.name - 1));
+    if (sweep != NULL) effect->sweep = *sweep;
+}
+
+static void note_name(const struct step *step, enum broker_note kind, const char *name)
+{
+    note(step, kind, name, NULL, (struct block_range){0});
+}
+
+static void note_sweep(const struct step *step, enum broker_note kind, const struct ledger *ledger)
+{
+    note(step, kind, ledger->name, &ledger->sweep, (struct block_range){0});
+}
+
+/* Sweeps */
+
+static struct ledger *find_sweep(const struct broker *broker, const struct digest *digest)
+{
+    for (uint32_t at = 0; at < broker->sweep_count; at++)
+        if (digest_equal(&broker->sweeps[at].sweep, digest)) return &broker->sweeps[at];
+    return NULL;
+}
+
+static bool has_population(const struct broker *broker, const struct digest *digest)
+{
+    for (uint32_t at = 0; at < broker->sweep_count; at++)
+        if (broker->sweeps[at].population_kept && digest_equal(&broker->sweeps[at].population, digest)) return true;
+    return false;
+}
+
+/* The sweep starts or stops being open to work: the aggregator is told, and leases are called back. */
+static void change_state(const struct step *step, struct ledger *ledger, enum sweep_state state)
+{
+    ledger->state = state;
+    step->broker->aggregator.wanted_due = true;
+    step->broker->recall_due = true;
+    emit(step, BROKER_KEEP_STATE)->sweep = ledger->sweep;
+}
+
+static bool add_done(const struct step *step, struct ledger *ledger, struct block_range blocks)
+{
+    if (range_overlap(&ledger->done, blocks) == blocks.count) return true;
+    struct block_range merged;
+    if (!ledger_done(ledger, blocks, &merged)) return false;
+    struct broker_effect *effect = emit(step, BROKER_KEEP_DONE);
+    effect->sweep = ledger->sweep;
+    effect->blocks = merged;
+    return true;
+}
+
+/* Leases */
+
+static void end_lease(struct broker *broker, struct lease *lease)
+{
+    roster_drop_lease(&broker->roster, &broker->roster.slots[lease->worker], lease->token);
+    ledger_return(&broker->sweeps[lease->sweep], lease->blocks);
+    lease_end(&broker->leases, lease);
+}
+
+static void end_leases_of(struct broker *broker, struct worker *worker)
+{
+    while (worker->lease_count > 0) end_lease(broker, lease_find(&broker->leases, worker->leases[0]));
+}
+
+/* The lease with that token if this worker has it, or NULL. */
+static struct lease *lease_of(const struct broker *broker, const struct worker *worker, uint64_t token)
+{
+    struct lease *lease = lease_find(&broker->leases, token);
+    return lease != NULL && lease->worker == roster_slot(&broker->roster, worker) ? lease : NULL;
+}
+
+static void dismiss(const struct step *step, struct worker *worker, enum broker_note why)
+{
+    note_name(step, why, worker->name);
+    end_leases_of(step->broker, worker);
+    roster_remove(&step->broker->roster, worker);
+}
+
+/* Registration */
+
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+static void welcome(const struct step *step, const struct peer *to)
+{
+    send_to(step, to, MESSAGE_WELCOME);
+}
+
+static void welcome_worker(const struct step *step, struct worker *worker)
+{
+    worker->told_ms = step->now_ms;
+    worker->told_endpoint = step->broker->endpoint_number;
+    welcome(step, &worker->peer);
+}
+
+/* The worker of that name if it is the same start of the program; an earlier start is dismissed. */
+static struct worker *find_same_start(const struct step *step, const char *name, uint64_t instance)
+{
+    struct worker *worker = roster_of_name(&step->broker->roster, name);
+    if (worker == NULL || worker->instance == instance) return worker;
+    dismiss(step, worker, NOTE_WORKER_LOST);
+    return NULL;
+}
+
+static void greet_worker(const struct step *step, const char *name, uint64_t instance)
+{
+    struct roster *roster = &step->broker->roster;
+    struct worker *worker = find_same_start(step, name, instance);
+    struct worker *other = roster_of_peer(roster, &step->from);
+    if (other != NULL && other != worker) dismiss(step, other, NOTE_WORKER_LEFT); /* the socket changed its name */
+    if (worker == NULL) {
+        worker = roster_add(roster, &step->from, name, instance, step->now_ms);
+        if (worker == NULL) {
+            answer_error(step, ERROR_REFUSED, "too many workers");
+            return;
+        }
+        note_name(step, NOTE_WORKER_JOINED, name);
+    } else {
+        roster_move(roster, worker, &step->from);
+        roster_touch(roster, worker, step->now_ms);
+    }
+    welcome_worker(step, worker);
+}
+
+static void greet_aggregator(const struct step *step, const struct message *message)
+{
+    struct broker *broker = step->broker;
+    struct aggregator *aggregator = &broker->aggregator;
+    const bool same = !peer_is_nobody(&aggregator->peer) && aggregator->instance == message->hello.instance;
+    aggregator->peer = step->from;
+    aggregator->instance = message->hello.instance;
+    aggregator->seen_ms = step->now_ms;
+    aggregator->wanted_due = true;
+    memcpy(aggregator->name, message->hello.name, sizeof aggregator->name);
+    if (!same_text(broker->endpoint, message->hello.endpoint)) {
+        memcpy(broker->endpoint, message->hello.endpoint, sizeof broker->endpoint);
+        broker->endpoint_number++;
+        broker->endpoint_due = true;
+    }
+    if (!same) note_name(step, NOTE_AGGREGATOR_JOINED, message->hello.endpoint);
+    welcome(step, &step->from);
+}
+
+static void take_hello(const struct step *step, const struct message *message)
+{
+    switch (message->hello.role) {
+    case ROLE_WORKER:
+        if (message->hello.name[0] == 0) answer_error(step, ERROR_REFUSED, "a worker needs a name");
+        else greet_worker(step, message->hello.name, message->hello.instance);
+        break;
+    case ROLE_AGGREGATOR:
+        greet_aggregator(step, message);
+        break;
+    case ROLE_CLIENT:
+        welcome(step, &step->from);
+        break;
+    }
+}
+
+static bool from_aggregator(const struct step *step)
+{
+    const struct aggregator *aggregator = &step->broker->aggregator;
+    return !peer_is_nobody(&aggregator->peer) && peer_equal(&aggregator->peer, &step->from);
+}
+
+static void lose_aggregator(const struct step *step)
+{
+    note_name(step, NOTE_AGGREGATOR_LOST, step->broker->aggregator.name);
+    step->broker->aggregator.peer.size = 0;
+}
+
+/* Messages of workers */
+
+/* A worker that moved to another socket lists what reached it. Nothing was lent to it since. */
+static void drop_unlisted(struct broker *broker, struct worker *worker, const struct message *message)
+{
+    worker->moved = false;
+    for (uint32_t at = 0; at < worker->lease_count;) {
+        uint32_t listed = 0;
+        while (listed < message->heartbeat.token_count && message->heartbeat.tokens[listed] != worker->leases[at])
+            listed++;
+        if (listed < message->heartbeat.token_count) at++;
+        else end_lease(broker, lease_find(&broker->leases, worker->leases[at]));
+    }
+}
+
+static void take_heartbeat(const struct step *step, struct worker *worker, const struct message *message)
+{
+    struct broker *broker = step->broker;
+    uint64_t held = 0;
+    if (worker->moved) drop_unlisted(broker, worker, message);
+    for (uint32_t at = 0; at < message->heartbeat.token_count; at++) {
+        struct lease *lease = lease_of(broker, worker, message->heartbeat.tokens[at]);
+        if (lease == NULL) continue;
+        lease_renew(&broker->leases, lease, step->now_ms + broker->setup.lease_ms);
+        held++;
+    }
+    /* Leases on their way to the worker are neither held nor room; both count towards what it takes. */
+    const uint64_t room = message->heartbeat.room < WORKER_LEASES ? message->heartbeat.room : WORKER_LEASES;
+    roster_limit(&broker->roster, worker, held + room);
+    if (worker->told_ms + broker->setup.heartbeat_ms / 2 <= step->now_ms) welcome_worker(step, worker);
+}
+
+static void take_done(const struct step *step, struct worker *worker, const struct message *message)
+{
+    struct broker *broker = step->broker;
+    const struct block_range blocks = message->done.blocks;
+    struct ledger *ledger = find_sweep(broker, &message->done.sweep);
+    struct lease *lease = lease_of(broker, worker, message->done.token);
+    if (ledger == NULL || !range_inside(blocks, ledger->blocks)) {
+        answer_error(step, ERROR_REFUSED, "no such blocks");
+        return;
+    }
+    /* A late answer counts like any other: the aggregator has folded the blocks once. */
+    if (ledger_is_open(ledger) && !add_done(step, ledger, blocks)) return;
+    if (lease == NULL || &broker->sweeps[lease->sweep] != ledger) return;
+    ledger_measure(ledger, blocks.count, message->done.compute_us);
+    if (range_overlap(&ledger->done, lease->blocks) == lease->blocks.count) end_lease(broker, lease);
+}
+
+static bool covers(struct block_range outer, struct block_range inner)
+{
+    return range_inside(inner, UINT64_MAX) && inner.first >= outer.first && range_end(inner) <= range_end(outer);
+}
+
+static void take_error(const struct step *step, struct ledger *ledger, struct block_range blocks, const char *text)
+{
+    note(step, NOTE_BLOCKS_FAILED, text, &ledger->sweep, blocks);
+    if (ledger_fault(ledger, blocks, text)) return;
+    change_state(step, ledger, SWEEP_FAILED);
+    note_sweep(step, NOTE_SWEEP_FAILED, ledger);
+}
+
+/* A failure ends its lease: what is not done of it is ready for anybody. */
+static void take_failed(const struct step *step, struct worker *worker, const struct message *message)
+{
+    struct lease *lease = lease_of(step->broker, worker, message->failed.token);
+    if (lease == NULL) return;
+    struct ledger *ledger = &step->broker->sweeps[lease->sweep];
+    const struct block_range leased = lease->blocks;
+    const struct block_range blocks = covers(leased, message->failed.blocks) ? message->failed.blocks : leased;
+    end_lease(step->broker, lease);
+    if (!ledger_is_open(ledger)) return;
+    if (message->failed.cause == CAUSE_OVERLAP) ledger_split(ledger, blocks);
+    if (message->failed.cause == CAUSE_ERROR) take_error(step, ledger, blocks, message->failed.text);
+}
+
+/* Messages of the aggregator */
+
+static void finish(const struct step *step, struct ledger *ledger, const struct digest *result)
+{
+    if (ledger->state == SWEEP_DONE) {
+        if (!digest_equal(&ledger->result, result)) note_sweep(step, NOTE_RESULT_DIFFERS, ledger);
+        return;
+    }
+    if (!ledger_is_open(ledger) || !add_done(step, ledger, (struct block_range){0, ledger->blocks})) return;
+    ledger->result = *result;
+    change_state(step, ledger, SWEEP_DONE);
+    note_sweep(step, NOTE_SWEEP_DONE, ledger);
+}
+
+/* Tells the journal of each range, or, when there are many, to write them all anew. */
+static void hold_ranges(const struct step *step, struct ledger *ledger, const struct message *message)
+{
+    uint32_t added = 0;
+    for (uint32_t at = 0; at < message->held.count; at++) {
+        const struct block_range blocks = message->held.ranges[at];
+        struct block_range merged;
+        if (range_overlap(&ledger->done, blocks) == blocks.count) continue;
+        if (added++ < HELD_RANGES_SINGLY) add_done(step, ledger, blocks);
+        else if (!ledger_done(ledger, blocks, &merged)) break;
+    }
+    if (added > HELD_RANGES_SINGLY) emit(step, BROKER_KEEP_RANGES)->sweep = ledger->sweep;
+}
+
+static void retake_leases(struct broker *broker, struct ledger *ledger)
+{
+    for (struct lease *lease = lease_first(&broker->leases); lease != NULL; lease = lease_next(&broker->leases, lease))
+        if (&broker->sweeps[lease->sweep] == ledger) ledger_retake(ledger, lease->blocks);
+}
+
+/* Only a report that fits one message tells what is not held. */
+static void reconcile(const struct step *step, struct ledger *ledger, const struct message *message)
+{
+    const bool goes_on = message->held.count == MESSAGE_RANGES_MAX, whole = !goes_on && !ledger->report_goes_on;
+    ledger->report_goes_on = goes_on;
+    if (!whole || !ledger_reconcile(ledger, message->held.ranges, message->held.count, step->now_ms)) return;
+    retake_leases(step->broker, ledger);
+    emit(step, BROKER_KEEP_RANGES)->sweep = ledger->sweep;
+    note_sweep(step, NOTE_BLOCKS_LOST, ledger);
+}
+
+static void take_held(const struct step *step, const struct message *message)
+{
+    struct ledger *ledger = find_sweep(step->broker, &message->held.sweep);
+    if (ledger == NULL) return; /* from a life of the broker that is forgotten; it is wanted once it is submitted */
+    for (uint32_t at = 0; at < message->held.count; at++) {
+        if (range_inside(message->held.ranges[at], ledger->blocks)) continue;
+        answer_error(step, ERROR_REFUSED, "no such blocks");
+        return;
+    }
+    if (message->held.complete && !digest_is_zero(&message->held.result)) {
+        finish(step, ledger, &message->held.result);
+    } else if (ledger_is_open(ledger)) {
+        hold_ranges(step, ledger, message);
+        reconcile(step, ledger, message);
+    }
+}
+
+/* Messages of clients */
+
+static void accept(const struct step *step, const struct ledger *ledger, bool known)
+{
+    struct broker_effect *effect = send_to(step, &step->from, MESSAGE_ACCEPTED);
+    effect->sweep = ledger->sweep;
+    effect->send.known = known;
+}
+
+static void keep_sweep(const struct step *step, const struct ledger *ledger, const struct message *message)
+{
+    struct broker_effect *effect = emit(step, BROKER_KEEP_SWEEP);
+    effect->sweep = ledger->sweep;
+    effect->keep.sweep = message->submit.sweep;
+    effect->keep.population = message->submit.population;
+}
+
+/* A sweep that is here already has no second effect, but one that failed or was cancelled runs again,
+ * and a population that was taken for built in may follow. */
+static void submit_again(const struct step *step, struct ledger *ledger, const struct message *message)
+{
+    if (!ledger->population_kept && message->submit.population.size > 0) {
+        ledger->population_kept = true;
+        keep_sweep(step, ledger, message);
+    }
+    if (ledger->state == SWEEP_FAILED || ledger->state == SWEEP_CANCELLED) {
+        ledger_reopen(ledger);
+        change_state(step, ledger, SWEEP_RUNNING);
+    }
+    accept(step, ledger, true);
+}
+
+/* NULL, or why the sweep cannot be taken. Fills broker->decoded. */
+static const char *find_refusal(struct broker *broker, const struct message *message, const struct digest *id)
+{
+    const char *why = NULL;
+    const struct span population = message->submit.population;
+    if (message->submit.sweep.size > SWEEP_BYTES_MAX) return "the sweep is too large: at most 1 MiB";
+    if (population.size > POPULATION_BYTES_MAX) return "the population is too large: at most 32 MiB";
+    if (!sweep_decode(message->submit.sweep, broker->decoded, &why)) return why;
+    const struct digest canonical = sweep_identity(broker->decoded);
+    if (!digest_equal(&canonical, id)) return "the sweep is not in its canonical encoding";
+    if (population.size == 0) return NULL;
+    const struct digest given = digest_of(population);
+    return digest_equal(&given, &broker->decoded->population) ? NULL : "the population is not the one the sweep names";
+}
+
+static void take_submit(const struct step *step, const struct message *message)
+{
+    struct broker *broker = step->broker;
+    const struct digest id = digest_of(message->submit.sweep);
+    const char *refusal = find_refusal(broker, message, &id);
+    struct ledger *ledger = find_sweep(broker, &id);
+    if (refusal == NULL && ledger == NULL && broker->sweep_count == BROKER_SWEEPS_MAX)
+        refusal = "too many sweeps are kept here: at most 256";
+    if (refusal != NULL) {
+        answer_error(step, ERROR_REFUSED, refusal);
+    } else if (ledger != NULL) {
+        submit_again(step, ledger, message);
+    } else {
+        ledger = &broker->sweeps[broker->sweep_count++];
+        ledger_open(ledger, &id, broker->decoded, message->submit.population.size > 0);
+        broker->aggregator.wanted_due = true;
+        keep_sweep(step, ledger, message);
+        note_sweep(step, NOTE_SWEEP_ACCEPTED, ledger);
+        accept(step, ledger, false);
+    }
+}
+
+static void take_status(const struct step *step, const struct message *message)
+{
+    if (!digest_is_zero(&message->status.sweep) && find_sweep(step->broker, &message->status.sweep) == NULL)
+        answer_error(step, ERROR_UNKNOWN, "no such sweep");
+    else send_to(step, &step->from, MESSAGE_SWEEPS)->sweep = message->status.sweep;
+}
+
+static void take_cancel(const struct step *step, const struct message *message)
+{
+    struct ledger *ledger = find_sweep(step->broker, &message->cancel.sweep);
+    if (ledger == NULL) {
+        answer_error(step, ERROR_UNKNOWN, "no such sweep");
+        return;
+    }
+    if (ledger->state == SWEEP_DONE) {
+        answer_error(step, ERROR_REFUSED, "the sweep is done");
+        return;
+    }
+    if (ledger_is_open(ledger)) {
+        change_state(step, ledger, SWEEP_CANCELLED);
+        note_sweep(step, NOTE_SWEEP_CANCELLED, ledger);
+    }
+    accept(step, ledger, true);
+}
+
+static void take_fetch(const struct step *step, const struct message *message)
+{
+    const struct digest *digest = &message->fetch.digest;
+    const bool known = message->fetch.item == ITEM_SWEEP ? find_sweep(step->broker, digest) != NULL
+                                                         : has_population(step->broker, digest);
+    if (!known) {
+        answer_error(step, ERROR_UNKNOWN, "no such sweep or population");
+        return;
+    }
+    struct broker_effect *effect = send_to(step, &step->from, MESSAGE_ITEM);
+    effect->sweep = *digest;
+    effect->send.item = message->fetch.item;
+}
+
+/* Dispatch */
+
+static void take_from_worker(const struct step *step, struct worker *worker, const struct message *message)
+{
+    roster_touch(&step->broker->roster, worker, step->now_ms);
+    if (message->kind == MESSAGE_HEARTBEAT) take_heartbeat(step, worker, message);
+    if (message->kind == MESSAGE_DONE) take_done(step, worker, message);
+    if (message->kind == MESSAGE_FAILED) take_failed(step, worker, message);
+}
+
+/* Messages that only those who said HELLO may send. */
+static void take_from_member(const struct step *step, const struct message *message)
+{
+    struct worker *worker = roster_of_peer(&step->broker->roster, &step->from);
+    if (from_aggregator(step)) {
+        step->broker->aggregator.seen_ms = step->now_ms;
+        if (message->kind == MESSAGE_HELD) take_held(step, message);
+        if (message->kind == MESSAGE_HEARTBEAT) welcome(step, &step->from);
+    } else if (worker != NULL && message->kind != MESSAGE_HELD) {
+        take_from_worker(step, worker, message);
+    } else {
+        send_to(step, &step->from, MESSAGE_STRANGER);
+    }
+}
+
+static void take_goodbye(const struct step *step)
+{
+    struct worker *worker = roster_of_peer(&step->broker->roster, &step->from);
+    if (worker != NULL) dismiss(step, worker, NOTE_WORKER_LEFT);
+    if (from_aggregator(step)) lose_aggregator(step);
+}
+
+static void take_message(const struct step *step, const struct message *message)
+{
+    switch (message->kind) {
+    case MESSAGE_HELLO:
+        take_hello(step, message);
+        break;
+    case MESSAGE_GOODBYE:
+        take_goodbye(step);
+        break;
+    case MESSAGE_FETCH:
+        take_fetch(step, message);
+        break;
+    case MESSAGE_SUBMIT:
+        take_submit(step, message);
+        break;
+    case MESSAGE_STATUS:
+        take_status(step, message);
+        break;
+    case MESSAGE_CANCEL:
+        take_cancel(step, message);
+        break;
+    case MESSAGE_HEARTBEAT:
+    case MESSAGE_DONE:
+    case MESSAGE_FAILED:
+    case MESSAGE_HELD:
+        take_from_member(step, message);
+        break;
+    default:
+        answer_error(step, ERROR_REFUSED, "not a message for a broker");
+    }
+}
+
+/* A worker that cannot be reached gets no lease until it is heard again; an aggregator is asked to
+ * register again by the answer to its next heartbeat. */
+static void take_undelivered(const struct step *step, uint64_t token)
+{
+    struct broker *broker = step->broker;
+    struct worker *worker = roster_of_peer(&broker->roster, &step->from);
+    if (from_aggregator(step)) lose_aggregator(step);
+    if (worker == NULL) return;
+    struct lease *lease = lease_of(broker, worker, token);
+    if (lease != NULL) end_lease(broker, lease);
+    roster_limit(&broker->roster, worker, 0);
+}
+
+/* Time */
+
+static void lapse_leases(const struct step *step)
+{
+    struct broker *broker = step->broker;
+    struct lease *lease;
+    while ((lease = lease_first(&broker->leases)) != NULL && lease->due_ms <= step->now_ms && has_room(step)) {
+        note(step, NOTE_LEASE_LAPSED, broker->roster.slots[lease->worker].name, &broker->sweeps[lease->sweep].sweep,
+             lease->blocks);
+        end_lease(broker, lease);
+    }
+}
+
+static void dismiss_silent(const struct step *step)
+{
+    struct broker *broker = step->broker;
+    const uint64_t patience_ms = broker->setup.lease_ms;
+    struct worker *worker;
+    while ((worker = roster_first(&broker->roster)) != NULL && worker->seen_ms + patience_ms <= step->now_ms &&
+           has_room(step))
+        dismiss(step, worker, NOTE_WORKER_LOST);
+    if (!peer_is_nobody(&broker->aggregator.peer) && broker->aggregator.seen_ms + patience_ms <= step->now_ms)
+        lose_aggregator(step);
+}
+
+/* What follows from any change */
+
+/* Leases of sweeps that no longer run end, and their workers are told to drop them. */
+static void recall_leases(const struct step *step)
+{
+    struct broker *broker = step->broker;
+    struct lease *lease = broker->recall_due ? lease_first(&broker->leases) : NULL;
+    while (lease != NULL && has_room(step)) {
+        struct lease *next = lease_next(&broker->leases, lease);
+        const struct ledger *ledger = &broker->sweeps[lease->sweep];
+        if (!ledger_is_open(ledger)) {
+            send_to(step, &broker->roster.slots[lease->worker].peer, MESSAGE_CANCEL)->sweep = ledger->sweep;
+            end_lease(broker, lease);
+        }
+        lease = next;
+    }
+    broker->recall_due = lease != NULL;
+}
+
+static void tell_endpoint(const struct step *step)
+{
+    struct broker *broker = step->broker;
+    struct worker *worker = broker->endpoint_due ? roster_first(&broker->roster) : NULL;
+    for (; worker != NULL && has_room(step); worker = roster_next(&broker->roster, worker))
+        if (worker->told_endpoint != broker->endpoint_number) welcome_worker(step, worker);
+    broker->endpoint_due = worker != NULL;
+}
+
+static void tell_wanted(const struct step *step)
+{
+    struct aggregator *aggregator = &step->broker->aggregator;
+    if (!aggregator->wanted_due || peer_is_nobody(&aggregator->peer)) return;
+    send_to(step, &aggregator->peer, MESSAGE_WANTED);
+    aggregator->wanted_due = false;
+}
+
+static void lend(const struct step *step, struct worker *worker, uint32_t sweep, struct block_range blocks)
+{
+    struct broker *broker = step->broker;
+    const struct lease *lease = lease_grant(&broker->leases, roster_slot(&broker->roster, worker), sweep, blocks,
+                                            step->now_ms + broker->setup.lease_ms);
+    assert(lease != NULL && "there are as many slots as workers may hold leases");
+    roster_note_lease(&broker->roster, worker, lease->token);
+    worker->told_ms = step->now_ms;
+    struct broker_effect *effect = send_to(step, &worker->peer, MESSAGE_LEASE);
+    effect->sweep = broker->sweeps[sweep].sweep;
+    effect->send.lease.token = lease->token;
+    effect->send.lease.blocks = blocks;
+}
+
+/* Takes from the sweep whose turn it is, so that a small sweep need not wait for a large one. */
+static bool lend_something(const struct step *step, struct worker *worker, bool ahead)
+{
+    struct broker *broker = step->broker;
+    for (uint32_t tried = 0; tried < broker->sweep_count; tried++) {
+        const uint32_t sweep = (broker->turn + tried) % broker->sweep_count;
+        struct block_range blocks;
+        if (!ledger_take(&broker->sweeps[sweep], broker->roster.count, ahead, &blocks)) continue;
+        broker->turn = sweep + 1;
+        lend(step, worker, sweep, blocks);
+        return true;
+    }
+    return false;
+}
+
+/* Everybody gets a first lease before anybody gets a second. */
+static void lend_all(const struct step *step)
+{
+    for (uint32_t held = 0; held < WORKER_LEASES; held++) {
+        struct worker *worker;
+        while (has_room(step) && (worker = roster_waiting(&step->broker->roster, held)) != NULL)
+            if (!lend_something(step, worker, held > 0)) break;
+    }
+}
+
+static void pump(const struct step *step)
+{
+    recall_leases(step);
+    tell_endpoint(step);
+    if (has_room(step)) tell_wanted(step);
+    lend_all(step);
+    step->broker->busy = !has_room(step);
+}
+
+void broker_step(struct broker *broker, const struct broker_event *event, struct broker_effects *effects)
+{
+    const struct step step = {broker, effects, event->now_ms, event->peer};
+    effects->count = 0;
+    switch (event->kind) {
+    case BROKER_MESSAGE:
+        take_message(&step, event->message);
+        break;
+    case BROKER_UNDELIVERED:
+        take_undelivered(&step, event->token);
+        break;
+    case BROKER_TICK:
+        lapse_leases(&step);
+        dismiss_silent(&step);
+        break;
+    }
+    pump(&step);
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t broker_next_due_ms(const struct broker *broker)
+{
+    const struct lease *lease = lease_first(&broker->leases);
+    const struct worker *worker = roster_first(&broker->roster);
+    const struct aggregator *aggregator = &broker->aggregator;
+    uint64_t due_ms = UINT64_MAX;
+    if (broker->busy) return 0;
+    if (lease != NULL) due_ms = sooner(due_ms, lease->due_ms);
+    if (worker != NULL) due_ms = sooner(due_ms, worker->seen_ms + broker->setup.lease_ms);
+    if (!peer_is_nobody(&aggregator->peer)) due_ms = sooner(due_ms, aggregator->seen_ms + broker->setup.lease_ms);
+    return due_ms;
+}
+
+/* Restoring */
+
+bool broker_restore(struct broker *broker, struct span bytes, bool population_kept, enum sweep_state state,
+                    const struct digest *result, const char *text, const char **why)
+{
+    const struct digest id = digest_of(bytes);
+    *why = "too many sweeps";
+    if (broker->sweep_count == BROKER_SWEEPS_MAX) return false;
+    if (!sweep_decode(bytes, broker->decoded, why)) return false;
+    *why = "the same sweep twice";
+    if (find_sweep(broker, &id) != NULL) return false;
+    struct ledger *ledger = &broker->sweeps[broker->sweep_count++];
+    ledger_open(ledger, &id, broker->decoded, population_kept);
+    ledger->state = state;
+    ledger->result = *result;
+    memcpy(ledger->text, text, strnlen(text, sizeof ledger->text - 1));
+    return true;
+}
+
+bool broker_restore_done(struct broker *broker, const struct digest *sweep, struct block_range blocks)
+{
+    struct ledger *ledger = find_sweep(broker, sweep);
+    struct block_range merged;
+    return ledger != NULL && range_inside(blocks, ledger->blocks) && ledger_done(ledger, blocks, &merged);
+}
+
+/* Messages from the state */
+
+static void fill_status(const struct ledger *ledger, struct sweep_status *status)
+{
+    *status = (struct sweep_status){.sweep = ledger->sweep,
+                                    .state = ledger->state,
+                                    .draws = ledger->draws,
+                                    .scenarios = ledger->scenarios,
+                                    .blocks = ledger->blocks,
+                                    .done = ledger->done.total,
+                                    .leased = ledger->taken.total - ledger->done.total,
+                                    .failed = ledger->failed,
+                                    .result = ledger->result};
+    memcpy(status->name, ledger->name, sizeof status->name);
+    memcpy(status->text, ledger->text, sizeof status->text);
+}
+
+/* How many workers could do something now: one for each block that is not done. */
+static uint64_t wanted_workers(const struct broker *broker)
+{
+    uint64_t wanted = 0;
+    for (uint32_t at = 0; at < broker->sweep_count; at++)
+        if (broker->sweeps[at].state == SWEEP_RUNNING)
+            wanted += broker->sweeps[at].blocks - broker->sweeps[at].done.total;
+    return wanted < WORKERS_MAX ? wanted : WORKERS_MAX;
+}
+
+static void fill_sweeps(const struct broker *broker, const struct digest *only, struct message *message)
+{
+    memcpy(message->sweeps.aggregator, broker->endpoint, sizeof broker->endpoint);
+    message->sweeps.workers = (uint32_t)broker->roster.count;
+    message->sweeps.wanted_workers = wanted_workers(broker);
+    message->sweeps.count = 0;
+    for (uint32_t at = 0; at < broker->sweep_count; at++)
+        if (digest_is_zero(only) || digest_equal(only, &broker->sweeps[at].sweep))
+            fill_status(&broker->sweeps[at], &message->sweeps.list[message->sweeps.count++]);
+}
+
+static void fill_wanted(const struct broker *broker, struct message *message)
+{
+    message->wanted.count = 0;
+    for (uint32_t at = 0; at < broker->sweep_count; at++)
+        if (ledger_is_open(&broker->sweeps[at]))
+            message->wanted.sweeps[message->wanted.count++] = broker->sweeps[at].sweep;
+}
+
+static void fill_error(const struct broker_effect *effect, struct message *message)
+{
+    message->error.code = effect->send.error.code;
+    memset(message->error.text, 0, sizeof message->error.text);
+    memcpy(message->error.text, effect->send.error.text,
+           strnlen(effect->send.error.text, sizeof message->error.text - 1));
+}
+
+bool broker_compose(const struct broker *broker, const struct broker_effect *effect, struct message *message)
+{
+    assert(effect->kind == BROKER_SEND);
+    message->kind = effect->send.kind;
+    switch (effect->send.kind) {
+    case MESSAGE_WELCOME:
+        message->welcome.heartbeat_ms = broker->setup.heartbeat_ms;
+        message->welcome.lease_ms = broker->setup.lease_ms;
+        memcpy(message->welcome.aggregator, broker->endpoint, sizeof broker->endpoint);
+        return true;
+    case MESSAGE_LEASE:
+        message->lease.token = effect->send.lease.token;
+        message->lease.sweep = effect->sweep;
+        message->lease.blocks = effect->send.lease.blocks;
+        return true;
+    case MESSAGE_CANCEL:
+        message->cancel.sweep = effect->sweep;
+        return true;
+    case MESSAGE_ACCEPTED:
+        message->accepted.sweep = effect->sweep;
+        message->accepted.known = effect->send.known;
+        return true;
+    case MESSAGE_SWEEPS:
+        fill_sweeps(broker, &effect->sweep, message);
+        return true;
+    case MESSAGE_WANTED:
+        fill_wanted(broker, message);
+        return true;
+    case MESSAGE_ERROR:
+        fill_error(effect, message);
+        return true;
+    default:
+        return effect->send.kind != MESSAGE_ITEM;
+    }
+}
+
+const struct ledger *broker_sweep(const struct broker *broker, const struct digest *sweep)
+{
+    return find_sweep(broker, sweep);
+}
+
+size_t broker_worker_count(const struct broker *broker)
+{
+    return broker->roster.count;
+}
+
+/* Soundness */
+
+static bool lease_is_sound(const struct broker *broker, const struct lease *lease)
+{
+    const struct worker *worker = &broker->roster.slots[lease->worker];
+    uint32_t times = 0;
+    for (uint32_t at = 0; at < worker->lease_count; at++) times += worker->leases[at] == lease->token;
+    return times == 1 && !peer_is_nobody(&worker->peer) && lease_find(&broker->leases, lease->token) == lease &&
+           lease->sweep < broker->sweep_count && range_inside(lease->blocks, broker->sweeps[lease->sweep].blocks);
+}
+
+/* Lent blocks that are not done; false: two leases share a block, or a block is lent but not taken. */
+static bool count_lent(const struct broker *broker, const struct ledger *ledger, uint64_t *lent, uint32_t *leases)
+{
+    struct range_set seen = {0};
+    bool sound = true;
+    *lent = *leases = 0;
+    for (const struct lease *lease = lease_first(&broker->leases); lease != NULL;
+         lease = lease_next(&broker->leases, lease)) {
+        if (&broker->sweeps[lease->sweep] != ledger) continue;
+        sound = sound && range_overlap(&seen, lease->blocks) == 0 && range_add(&seen, lease->blocks) &&
+                range_overlap(&ledger->taken, lease->blocks) == lease->blocks.count;
+        *lent += lease->blocks.count - range_overlap(&ledger->done, lease->blocks);
+        ++*leases;
+    }
+    range_free(&seen);
+    return sound;
+}
+
+static bool sweep_is_sound(const struct broker *broker, const struct ledger *ledger)
+{
+    uint64_t lent;
+    uint32_t leases;
+    if (!count_lent(broker, ledger, &lent, &leases) || leases != ledger->leases) return false;
+    for (size_t at = 0; at < ledger->done.count; at++)
+        if (range_overlap(&ledger->taken, ledger->done.items[at]) != ledger->done.items[at].count) return false;
+    const uint64_t ready = ledger->blocks - ledger->taken.total - ledger->failed;
+    return ledger->taken.total == ledger->done.total + lent &&
+           ready + lent + ledger->done.total + ledger->failed == ledger->blocks && ready <= ledger->blocks &&
+           (ledger->state != SWEEP_DONE || ledger->done.total == ledger->blocks);
+}
+
+bool broker_is_sound(const struct broker *broker)
+{
+    size_t leases = 0, workers = 0, held = 0;
+    for (const struct lease *lease = lease_first(&broker->leases); lease != NULL;
+         lease = lease_next(&broker->leases, lease), leases++)
+        if (!lease_is_sound(broker, lease)) return false;
+    for (const struct worker *worker = roster_first(&broker->roster); worker != NULL;
+         worker = roster_next(&broker->roster, worker), workers++)
+        held += worker->lease_count;
+    for (uint32_t at = 0; at < broker->sweep_count; at++)
+        if (!sweep_is_sound(broker, &broker->sweeps[at])) return false;
+    return leases == broker->leases.count && held == leases && workers == broker->roster.count;
+}
