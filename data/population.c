@@ -184,7 +184,8 @@ static void fail_field(struct reader *reader, enum column column, const char *al
 static double read_number(struct reader *reader, enum column column, double most, const char *allowed)
 {
     double value;
-    if (csv_number(field(reader, column), &value) && value >= 0 && value <= most) return value;
+    if (csv_number(field(reader, column), &value) && value >= 0 && value <= most)
+        return value == 0 ? 0 : value; /* -0 is 0: one figure, one digest */
     fail_field(reader, column, allowed);
     return 0;
 }

@@ -17,7 +17,7 @@ void table_open(struct table *table, const char *name, struct span csv, const ch
     csv_open(&table->csv, csv);
     if (!table_next(table)) table_stop(table, "no header");
     for (size_t at = 0; at < column_count; at++)
-        if (!csv_equals(table->row.fields[at], columns[at])) table_stop(table, columns[at]);
+        if (!csv_equals(table->row.fields[at], columns[at])) table_stop(table, "the header is not the expected one");
 }
 
 bool table_next(struct table *table)
