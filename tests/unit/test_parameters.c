@@ -285,3 +285,19 @@ Test(parameters, derived_values_are_what_they_are_derived_from)
         cr_expect_float_eq(rows[at].have, rows[at].want, 1e-12 * fmax(1, fabs(rows[at].want)), "%s: %.17g, not %.17g",
                            rows[at].what, rows[at].have, rows[at].want);
 }
+
+Test(parameters, the_document_counts_them_as_the_table_does)
+{
+    size_t count;
+    unsigned of[3] = {0};
+    const struct parameter *table = parameters_table(&count);
+    for (size_t at = 0; at < count; at++) of[table[at].status]++;
+    char want[160], have[8192] = "";
+    snprintf(want, sizeof want, "Of %zu parameters %u were **published**, %u are **derived**", count,
+             of[PARAMETER_PUBLISHED], of[PARAMETER_DERIVED]);
+    FILE *file = fopen(GOLDTHREAD_SOURCE "/docs/parameters.md", "r");
+    cr_assert_not_null(file);
+    have[fread(have, 1, sizeof have - 1, file)] = '\0';
+    fclose(file);
+    cr_expect_not_null(strstr(have, want), "docs/parameters.md says: %s", want);
+}
