@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* A double's exponent and first three fraction bits number the cells: eight of equal width per octave, so
- * that in each cell the quantile, which near 0 goes like share^(1/a), is as good as a polynomial. */
+ * that in each one the quantile, which near 0 goes like share^(1/a), is as good as a polynomial. */
 #define CELL_BITS  3
 #define CELL_SHIFT (52 - CELL_BITS)
 #define FIRST_CELL ((UINT64_C(1022) - BETA_OCTAVES) << CELL_BITS) /* begins at 2^-20 */
@@ -98,15 +98,18 @@ void beta_tail_init(struct beta_tail *tail, double a, double b)
     }
 }
 
+/* Cells hold their upper edge, so that 1/2 is in the last one. */
 double beta_tail_at(const struct beta_tail *tail, double share)
 {
     uint64_t bits;
-    memcpy(&bits, &share, sizeof bits);
-    uint64_t cell = bits >> CELL_SHIFT;
     assert(share > 0 && share <= 0.5);
+    memcpy(&bits, &share, sizeof bits);
+    bits--;
+    uint64_t cell = bits >> CELL_SHIFT;
     if (cell < FIRST_CELL) return climb(tail, share, start(tail, share));
 
-    double at = (double)(int64_t)(bits & ((UINT64_C(1) << CELL_SHIFT) - 1)) * 0x1p-48 - 1;
+    uint64_t into = (bits & ((UINT64_C(1) << CELL_SHIFT) - 1)) + 1;
+    double at = (double)(int64_t)into * 0x1p-48 - 1;
     const double *values = tail->cells[cell - FIRST_CELL];
     double value = values[BETA_NODES - 1];
     for (int node = BETA_NODES - 2; node >= 0; node--) value = value * (at - nodes[node]) + values[node];

@@ -3,7 +3,7 @@
 
 #define BETA_OCTAVES          19 /* shares from 2^-20 to 1/2 are tabled, the rarer ones solved */
 #define BETA_CELLS_PER_OCTAVE 8
-#define BETA_CELLS            (BETA_OCTAVES * BETA_CELLS_PER_OCTAVE + 1)
+#define BETA_CELLS            (BETA_OCTAVES * BETA_CELLS_PER_OCTAVE)
 #define BETA_NODES            8
 
 /* The lower tail of Beta(a, b): values with at most half of all draws below them. The upper tail of
