@@ -112,6 +112,16 @@ static struct socket *give_up(struct socket *socket, const char *deed, const cha
     return NULL;
 }
 
+/* ZeroMQ names an IPv4 address tcp://[::ffff:127.0.0.1]:7070; people write tcp://127.0.0.1:7070. */
+static void simplify(char *endpoint)
+{
+    static const char mapped[] = "tcp://[::ffff:";
+    char *end = strchr(endpoint, ']'), *address = endpoint + sizeof mapped - 1;
+    if (strncmp(endpoint, mapped, sizeof mapped - 1) != 0 || end == NULL) return;
+    memmove(end, end + 1, strlen(end));
+    memmove(endpoint + strlen("tcp://"), address, strlen(address) + 1);
+}
+
 struct socket *socket_bind(struct net *net, const char *endpoint, char *bound, size_t bound_bytes, char *why,
                            size_t why_bytes)
 {
@@ -120,6 +130,7 @@ struct socket *socket_bind(struct net *net, const char *endpoint, char *bound, s
         return give_up(socket, "bind", endpoint, why, why_bytes);
     if (bound != NULL && zmq_getsockopt(socket->handle, ZMQ_LAST_ENDPOINT, bound, &bound_bytes) != 0)
         return give_up(socket, "name", endpoint, why, why_bytes);
+    if (bound != NULL) simplify(bound);
     return socket;
 }
 

@@ -1,0 +1,346 @@
+/* goldthread-broker: the shell around the broker's core. It waits, receives, steps the core, commits
+ * what the core wants kept, and only then sends. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "broker.h"
+#include "digest.h"
+#include "net/flags.h"
+#include "net/process.h"
+#include "net/socket.h"
+#include "shell_journal.h"
+
+#define TURN_MESSAGES  256 /* received before what they caused is committed and sent */
+#define OUTBOX_MAX     4096
+#define KEEP_LAZILY_MS 100 /* how long finished blocks may wait for a commit */
+#define HEARTBEAT_MS   500
+#define LEASE_MS       5000
+#define WHY_BYTES      512
+
+struct settings {
+    const char *bind, *state;
+    uint64_t heartbeat_ms, lease_ms;
+    int parent;
+    bool verbose;
+};
+
+struct shell {
+    struct broker *broker;
+    struct journal *journal;
+    struct net *net;
+    struct socket *socket;
+    int stop_fd;
+    bool urgent;            /* something was kept that must be on disk before the next send */
+    uint64_t commit_due_ms; /* when finished blocks are to be committed at the latest */
+    struct broker_effects effects;
+    struct message incoming, outgoing;
+    size_t outbox_count;
+    struct broker_effect outbox[OUTBOX_MAX];
+};
+
+/* Flags */
+
+static const struct flag flags[] = {
+    {"bind", "ENDPOINT", "where to listen; default tcp://127.0.0.1:7070"},
+    {"state", "DIR", "where the journal is kept; made when it is not there; required"},
+    {"heartbeat-ms", "MS", "between heartbeats of workers; default 500"},
+    {"lease-ms", "MS", "how long a lease runs without a heartbeat; default 5000"},
+    {"follow-parent", "PID", "stop when this process, the parent, ends"},
+    {"verbose", NULL, "log every worker, lease and sweep"},
+};
+
+static bool take_number(const char *name, const char *value, long most, long *number, char *why)
+{
+    *number = flag_number(value);
+    if (*number >= 1 && *number <= most) return true;
+    snprintf(why, FLAG_WHY_BYTES, "--%s '%.64s': a whole number from 1 to %ld is needed", name, value, most);
+    return false;
+}
+
+static bool apply_flag(void *context, const char *name, const char *value, char *why)
+{
+    struct settings *settings = context;
+    long number = 0;
+    if (strcmp(name, "bind") == 0) settings->bind = value;
+    if (strcmp(name, "state") == 0) settings->state = value;
+    if (strcmp(name, "verbose") == 0) settings->verbose = true;
+    if (strcmp(name, "heartbeat-ms") == 0) {
+        if (!take_number(name, value, 60000, &number, why)) return false;
+        settings->heartbeat_ms = (uint64_t)number;
+    }
+    if (strcmp(name, "lease-ms") == 0) {
+        if (!take_number(name, value, 3600000, &number, why)) return false;
+        settings->lease_ms = (uint64_t)number;
+    }
+    if (strcmp(name, "follow-parent") == 0) {
+        if (!take_number(name, value, 1 << 22, &number, why)) return false;
+        settings->parent = (int)number;
+    }
+    return true;
+}
+
+/* Carrying out effects */
+
+static void log_note(const struct broker_effect *effect)
+{
+    static const struct {
+        enum log_level level;
+        const char *event;
+    } notes[] = {
+        [NOTE_WORKER_JOINED] = {LOG_DEBUG, "worker-joined"},
+        [NOTE_WORKER_LEFT] = {LOG_DEBUG, "worker-left"},
+        [NOTE_WORKER_LOST] = {LOG_WARNING, "worker-lost"},
+        [NOTE_AGGREGATOR_JOINED] = {LOG_INFO, "aggregator-joined"},
+        [NOTE_AGGREGATOR_LOST] = {LOG_WARNING, "aggregator-lost"},
+        [NOTE_SWEEP_ACCEPTED] = {LOG_INFO, "sweep-accepted"},
+        [NOTE_SWEEP_DONE] = {LOG_INFO, "sweep-done"},
+        [NOTE_SWEEP_FAILED] = {LOG_ERROR, "sweep-failed"},
+        [NOTE_SWEEP_CANCELLED] = {LOG_INFO, "sweep-cancelled"},
+        [NOTE_BLOCKS_FAILED] = {LOG_WARNING, "blocks-failed"},
+        [NOTE_LEASE_LAPSED] = {LOG_WARNING, "lease-lapsed"},
+        [NOTE_BLOCKS_LOST] = {LOG_WARNING, "blocks-lost"},
+        [NOTE_RESULT_DIFFERS] = {LOG_ERROR, "result-differs"},
+    };
+    char hex[DIGEST_HEX_BYTES] = "-";
+    if (!digest_is_zero(&effect->sweep)) digest_to_hex(&effect->sweep, hex);
+    log_event(notes[effect->note.note].level, notes[effect->note.note].event,
+              "name=\"%s\" sweep=%s first=%llu count=%llu", effect->note.name, hex,
+              (unsigned long long)effect->note.blocks.first, (unsigned long long)effect->note.blocks.count);
+}
+
+static bool keep(struct shell *shell, const struct broker_effect *effect, uint64_t now_ms)
+{
+    if (!journal_has_changes(shell->journal)) shell->commit_due_ms = now_ms + KEEP_LAZILY_MS;
+    if (effect->kind != BROKER_KEEP_DONE) shell->urgent = true;
+    return journal_keep(shell->journal, shell->broker, effect);
+}
+
+/* Steps the core. Keeps what is to be kept and queues what is to be sent. False: the disk refused. */
+static bool step(struct shell *shell, const struct broker_event *event)
+{
+    broker_step(shell->broker, event, &shell->effects);
+    for (size_t at = 0; at < shell->effects.count; at++) {
+        const struct broker_effect *effect = &shell->effects.list[at];
+        if (effect->kind == BROKER_NOTE) log_note(effect);
+        else if (effect->kind == BROKER_SEND) shell->outbox[shell->outbox_count++] = *effect;
+        else if (!keep(shell, effect, event->now_ms)) return false;
+    }
+    return true;
+}
+
+static struct socket_id id_of(const struct peer *peer)
+{
+    struct socket_id id = {.size = peer->size};
+    memcpy(id.bytes, peer->bytes, peer->size);
+    return id;
+}
+
+static struct peer peer_of(const struct socket_id *id)
+{
+    struct peer peer = {.size = id->size};
+    memcpy(peer.bytes, id->bytes, id->size);
+    return peer;
+}
+
+_Static_assert(SOCKET_ID_BYTES <= PEER_BYTES, "every routing id fits");
+
+/* The shell has the bytes of items; the core only knows that they exist. */
+static void compose_item(struct shell *shell, const struct broker_effect *effect)
+{
+    struct message *message = &shell->outgoing;
+    message->item.item = effect->send.item;
+    message->item.digest = effect->sweep;
+    if (journal_item(shell->journal, effect->send.item, &effect->sweep, &message->item.bytes)) return;
+    message->kind = MESSAGE_ERROR;
+    message->error.code = ERROR_STORE;
+    snprintf(message->error.text, sizeof message->error.text, "the item cannot be read back");
+}
+
+static bool deliver(struct shell *shell, const struct broker_effect *effect)
+{
+    const struct socket_id to = id_of(&effect->send.to);
+    if (!broker_compose(shell->broker, effect, &shell->outgoing)) compose_item(shell, effect);
+    const enum socket_result result = socket_send(shell->socket, &to, &shell->outgoing);
+    if (result == SOCKET_OK) return true;
+    log_event(LOG_DEBUG, "undelivered", "kind=%s result=%d", message_kind_name(effect->send.kind), (int)result);
+    return step(shell, &(struct broker_event){
+                           .kind = BROKER_UNDELIVERED,
+                           .now_ms = clock_ms(),
+                           .peer = effect->send.to,
+                           .token = effect->send.kind == MESSAGE_LEASE ? effect->send.lease.token : 0,
+                       });
+}
+
+static bool has_room(const struct shell *shell)
+{
+    return shell->outbox_count + BROKER_EFFECTS_MAX <= OUTBOX_MAX;
+}
+
+/* Commits when something must be on disk first, then sends everything that is queued. What a failed
+ * send leads to is queued behind and sent too; each failure takes a worker out of the running. */
+static bool flush(struct shell *shell)
+{
+    for (size_t at = 0; at < shell->outbox_count || shell->urgent; at++) {
+        if (shell->urgent && !journal_commit(shell->journal)) return false;
+        shell->urgent = false;
+        if (at == shell->outbox_count) break;
+        if (!has_room(shell)) { /* close the gap at the front */
+            memmove(shell->outbox, shell->outbox + at, (shell->outbox_count - at) * sizeof *shell->outbox);
+            shell->outbox_count -= at;
+            at = 0;
+        }
+        const struct broker_effect effect = shell->outbox[at];
+        if (!deliver(shell, &effect)) return false;
+    }
+    shell->outbox_count = 0;
+    return true;
+}
+
+/* The loop */
+
+static void refuse(struct shell *shell, const struct socket_id *from, const char *why)
+{
+    struct message *message = &shell->outgoing;
+    log_event(LOG_DEBUG, "malformed", "reason=\"%s\"", why);
+    if (from->size == 0) return;
+    message->kind = MESSAGE_ERROR;
+    message->error.code = strcmp(why, MESSAGE_WHY_VERSION) == 0 ? ERROR_VERSION : ERROR_MALFORMED;
+    snprintf(message->error.text, sizeof message->error.text, "%s", why);
+    socket_send(shell->socket, from, message); /* whoever cannot be told does not know the protocol either */
+}
+
+static bool receive_all(struct shell *shell)
+{
+    for (int count = 0; count < TURN_MESSAGES && has_room(shell); count++) {
+        struct socket_id from = {0};
+        const char *why = "";
+        const enum socket_result result = socket_receive(shell->socket, &from, &shell->incoming, &why);
+        if (result == SOCKET_EMPTY) return true;
+        if (result != SOCKET_OK) {
+            refuse(shell, &from, why);
+            continue;
+        }
+        const struct broker_event event = {
+            .kind = BROKER_MESSAGE, .now_ms = clock_ms(), .peer = peer_of(&from), .message = &shell->incoming};
+        if (!step(shell, &event)) return false;
+    }
+    return true;
+}
+
+static bool tick(struct shell *shell)
+{
+    const uint64_t now_ms = clock_ms();
+    if (broker_next_due_ms(shell->broker) <= now_ms && has_room(shell) &&
+        !step(shell, &(struct broker_event){.kind = BROKER_TICK, .now_ms = now_ms}))
+        return false;
+    if (journal_has_changes(shell->journal) && shell->commit_due_ms <= now_ms) return journal_commit(shell->journal);
+    return true;
+}
+
+static int64_t patience_ms(const struct shell *shell)
+{
+    uint64_t due_ms = broker_next_due_ms(shell->broker);
+    const uint64_t now_ms = clock_ms();
+    if (journal_has_changes(shell->journal) && shell->commit_due_ms < due_ms) due_ms = shell->commit_due_ms;
+    if (due_ms == UINT64_MAX) return -1;
+    return due_ms <= now_ms ? 0 : (int64_t)(due_ms - now_ms);
+}
+
+static bool stop_wanted(void)
+{
+    sigset_t pending;
+    sigpending(&pending);
+    return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+}
+
+static int serve(struct shell *shell)
+{
+    while (!stop_wanted()) {
+        socket_wait(&shell->socket, 1, shell->stop_fd, patience_ms(shell));
+        if (receive_all(shell) && tick(shell) && flush(shell)) continue;
+        log_event(LOG_ERROR, "journal-failed", "reason=\"%s\"", journal_error(shell->journal));
+        return EXIT_FAILED;
+    }
+    if (journal_commit(shell->journal)) return EXIT_OK;
+    log_event(LOG_ERROR, "journal-failed", "reason=\"%s\"", journal_error(shell->journal));
+    return EXIT_FAILED;
+}
+
+/* Starting and stopping */
+
+static void warn_if_open(const char *endpoint)
+{
+    static const char *const closed[] = {"tcp://127.", "tcp://localhost:", "tcp://[::1]:", "tcp://::1:"};
+    if (strncmp(endpoint, "tcp://", 6) != 0) return;
+    for (size_t at = 0; at < sizeof closed / sizeof *closed; at++)
+        if (strncmp(endpoint, closed[at], strlen(closed[at])) == 0) return;
+    log_event(LOG_WARNING, "not-encrypted", "endpoint=%s reason=\"anyone who reaches it can read and send\"", endpoint);
+}
+
+static bool open_broker(struct shell *shell, const struct settings *settings, char *why)
+{
+    struct broker_setup setup = {settings->heartbeat_ms, settings->lease_ms, 0};
+    if (getrandom(&setup.token_seed, sizeof setup.token_seed, 0) < 0) return false;
+    shell->broker = broker_new(&setup);
+    return shell->broker != NULL && journal_restore(shell->journal, shell->broker, why, WHY_BYTES);
+}
+
+static bool open_shell(struct shell *shell, const struct settings *settings, char *why)
+{
+    char bound[MESSAGE_ENDPOINT_BYTES];
+    snprintf(why, WHY_BYTES, "out of memory or handles");
+    shell->journal = journal_open(settings->state, why, WHY_BYTES);
+    if (shell->journal == NULL || !open_broker(shell, settings, why)) return false;
+    shell->net = net_open();
+    if (shell->net == NULL) return false;
+    shell->socket = socket_bind(shell->net, settings->bind, bound, sizeof bound, why, WHY_BYTES);
+    if (shell->socket == NULL) return false;
+    warn_if_open(bound);
+    log_event(LOG_INFO, "listening", "endpoint=%s state=%s", bound, settings->state);
+    return true;
+}
+
+static void close_shell(struct shell *shell)
+{
+    socket_close(shell->socket);
+    net_close(shell->net);
+    journal_close(shell->journal);
+    broker_free(shell->broker);
+    free(shell);
+}
+
+static int run(const struct settings *settings)
+{
+    char why[WHY_BYTES];
+    struct shell *shell = calloc(1, sizeof *shell);
+    if (shell == NULL) return EXIT_FAILED;
+    shell->stop_fd = process_stop_fd();
+    if (settings->parent != 0 && !process_follow_parent(settings->parent)) {
+        free(shell);
+        return EXIT_OK; /* the parent is gone: nobody wants this process */
+    }
+    int status = EXIT_FAILED;
+    if (shell->stop_fd >= 0 && open_shell(shell, settings, why)) status = serve(shell);
+    else fprintf(stderr, "goldthread-broker: %s\n", why);
+    close_shell(shell);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const struct flag_table table = {"goldthread-broker",
+                                     "Lends the blocks of sweeps to workers and keeps what is done.", flags,
+                                     sizeof flags / sizeof *flags, apply_flag};
+    struct settings settings = {.bind = "tcp://127.0.0.1:7070", .heartbeat_ms = HEARTBEAT_MS, .lease_ms = LEASE_MS};
+    const int status = flags_read(&table, argc, argv, &settings);
+    if (status >= 0) return status;
+    if (settings.state == NULL) {
+        fprintf(stderr, "goldthread-broker: --state DIR is needed; see goldthread-broker --help\n");
+        return EXIT_USAGE;
+    }
+    log_open("goldthread-broker", settings.verbose ? LOG_DEBUG : LOG_INFO);
+    return run(&settings);
+}

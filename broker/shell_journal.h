@@ -1,0 +1,36 @@
+/* The journal: what the broker must not forget, in an SQLite database DIR/broker.db. Accepted sweeps and
+ * their populations, the state of each, and which blocks are done, as ranges. Every row can be checked;
+ * a damaged one is named and left as it is. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "broker.h"
+#include "bytes.h"
+
+struct journal;
+
+/* Makes the directory when it is not there, and locks it for this process. NULL: `why` holds one line. */
+struct journal *journal_open(const char *directory, char *why, size_t why_bytes);
+
+/* Commits, and closes. */
+void journal_close(struct journal *journal);
+
+/* Puts everything back that was kept; damaged rows are logged and left out. False: the database cannot
+ * be read; `why` holds one line. */
+bool journal_restore(struct journal *journal, struct broker *broker, char *why, size_t why_bytes);
+
+/* Carries out one BROKER_KEEP_ effect in the open transaction. False: the disk refused; nothing more
+ * may be told to anybody. */
+bool journal_keep(struct journal *journal, const struct broker *broker, const struct broker_effect *effect);
+
+/* Commits what was kept since the last time. On true it is on disk. */
+bool journal_commit(struct journal *journal);
+
+bool journal_has_changes(const struct journal *journal);
+const char *journal_error(const struct journal *journal);
+
+/* The bytes of a sweep or population, checked against its digest. False: not here, or damaged. *bytes is
+ * borrowed until the next call. */
+bool journal_item(struct journal *journal, enum message_item item, const struct digest *digest, struct span *bytes);
