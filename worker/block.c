@@ -26,12 +26,12 @@ struct block_runner {
     struct design *design;
     struct slice *slices;
     size_t slice_count, part_count;
-    size_t scenario_parts;  /* rows of lanes between the parts of one scenario and of the next */
-    model_lanes *draws;     /* [parameter_count]: as the design makes them */
-    model_lanes *values;    /* [parameter_count]: with a scenario's settings */
-    model_lanes *parts;     /* [scenario_count][areas of a slice][part_count] */
-    model_lanes *measured;  /* [model_figure_count] */
-    double *store;          /* [figure_count][stride]: the values of the block, draw by draw */
+    size_t scenario_parts; /* rows of lanes between the parts of one scenario and of the next */
+    model_lanes *draws;    /* [parameter_count]: as the design makes them */
+    model_lanes *values;   /* [parameter_count]: with a scenario's settings */
+    model_lanes *parts;    /* [scenario_count][areas of a slice][part_count] */
+    model_lanes *measured; /* [model_figure_count] */
+    double *store;         /* [figure_count][stride]: the values of the block, draw by draw */
     size_t stride;
     bool failed[PLAN_BLOCK_DRAWS_MAX]; /* by draw of the block */
 };

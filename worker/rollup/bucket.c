@@ -4,9 +4,9 @@
 #include <string.h>
 
 #define MANTISSA_BITS 52
-#define DROPPED_BITS (MANTISSA_BITS - BUCKET_MANTISSA_BITS)
-#define HIDDEN_BIT (UINT64_C(1) << MANTISSA_BITS)
-#define SIGN_BIT (UINT64_C(1) << 63)
+#define DROPPED_BITS  (MANTISSA_BITS - BUCKET_MANTISSA_BITS)
+#define HIDDEN_BIT    (UINT64_C(1) << MANTISSA_BITS)
+#define SIGN_BIT      (UINT64_C(1) << 63)
 
 /* Exponents by which the scale goes on below the smallest normal number. */
 #define EXTRA_EXPONENTS 52u
@@ -33,8 +33,7 @@ uint32_t bucket_key(double value)
     uint32_t magnitude;
     if (magnitude_bits >= HIDDEN_BIT)
         magnitude = (uint32_t)(magnitude_bits >> DROPPED_BITS) + (EXTRA_EXPONENTS << BUCKET_MANTISSA_BITS);
-    else
-        magnitude = (uint32_t)(bits_of(fabs(value) * 0x1p52) >> DROPPED_BITS); /* exact: becomes normal */
+    else magnitude = (uint32_t)(bits_of(fabs(value) * 0x1p52) >> DROPPED_BITS); /* exact: becomes normal */
     return bits & SIGN_BIT ? BUCKET_ZERO - magnitude : BUCKET_ZERO + magnitude;
 }
 
@@ -53,9 +52,7 @@ double bucket_middle(uint32_t key)
     uint64_t bits = magnitude << DROPPED_BITS | UINT64_C(1) << (DROPPED_BITS - 1);
 
     double middle;
-    if (exponent > EXTRA_EXPONENTS)
-        middle = double_of(bits - ((uint64_t)EXTRA_EXPONENTS << MANTISSA_BITS));
-    else
-        middle = subnormal_middle(exponent, bits & (HIDDEN_BIT - 1));
+    if (exponent > EXTRA_EXPONENTS) middle = double_of(bits - ((uint64_t)EXTRA_EXPONENTS << MANTISSA_BITS));
+    else middle = subnormal_middle(exponent, bits & (HIDDEN_BIT - 1));
     return key > BUCKET_ZERO ? middle : -middle;
 }

@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 #define BUCKET_MANTISSA_BITS 8
-#define BUCKET_ZERO (1u << 20) /* the key of zero; smaller keys are negative values, larger positive */
+#define BUCKET_ZERO          (1u << 20) /* the key of zero; smaller keys are negative values, larger positive */
 #define BUCKET_MAGNITUDE_MAX (((2046u + 52u) << BUCKET_MANTISSA_BITS) + 255u)
-#define BUCKET_KEY_MIN (BUCKET_ZERO - BUCKET_MAGNITUDE_MAX)
-#define BUCKET_KEY_MAX (BUCKET_ZERO + BUCKET_MAGNITUDE_MAX)
-#define BUCKET_COUNT_MAX ((UINT64_C(1) << 43) - 1)
+#define BUCKET_KEY_MIN       (BUCKET_ZERO - BUCKET_MAGNITUDE_MAX)
+#define BUCKET_KEY_MAX       (BUCKET_ZERO + BUCKET_MAGNITUDE_MAX)
+#define BUCKET_COUNT_MAX     ((UINT64_C(1) << 43) - 1)
 
 /* Eight bytes, since a node holds millions. */
 struct bucket {

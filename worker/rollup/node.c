@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LANES 8u      /* interleaved sums: fixed, since it decides the last bits */
-#define WINDOW 4096u  /* keys that are counted in place; 16 octaves */
-#define DIGIT_BITS 7u /* of the radix sort; three digits make a key */
-#define DIGITS 3u
+#define LANES      8u    /* interleaved sums: fixed, since it decides the last bits */
+#define WINDOW     4096u /* keys that are counted in place; 16 octaves */
+#define DIGIT_BITS 7u    /* of the radix sort; three digits make a key */
+#define DIGITS     3u
 
 struct node *node_new(size_t figure_count)
 {
@@ -197,8 +197,8 @@ bool node_tally(struct node *node, size_t figure, const double *values, size_t c
     if (!reserve(node, count + 1)) return false;
     tally->mean = mean_of(values, count, tally->min, tally->max);
     tally->m2 = sum_of_squares(values, count, tally->mean);
-    tally->bucket_count = make_buckets(values, count, bucket_key(tally->min), bucket_key(tally->max),
-                                       node->buckets + node->bucket_count);
+    tally->bucket_count =
+        make_buckets(values, count, bucket_key(tally->min), bucket_key(tally->max), node->buckets + node->bucket_count);
     node->bucket_count += tally->bucket_count;
     return true;
 }
@@ -263,8 +263,8 @@ static void merge_tallies(const struct node *left_node, const struct tally *left
     const struct bucket *left_buckets, *right_buckets;
     size_t left_count = buckets_of(left_node, left, &single[0], &left_buckets);
     size_t right_count = buckets_of(right_node, right, &single[1], &right_buckets);
-    out->bucket_count = merge_buckets(left_buckets, left_count, right_buckets, right_count,
-                                      node->buckets + node->bucket_count);
+    out->bucket_count =
+        merge_buckets(left_buckets, left_count, right_buckets, right_count, node->buckets + node->bucket_count);
     node->bucket_count += out->bucket_count;
 }
 
@@ -310,12 +310,9 @@ static struct node *combine(const struct node *left, const struct node *right, u
         const struct tally *left_tally = &left->tallies[figure], *right_tally = &right->tallies[figure];
         struct tally *out = &node->tallies[figure];
         out->bucket_first = node->bucket_count;
-        if (left_tally->count == 0)
-            copy_tally(right, right_tally, node, out);
-        else if (right_tally->count == 0)
-            copy_tally(left, left_tally, node, out);
-        else
-            merge_tallies(left, left_tally, right, right_tally, node, out);
+        if (left_tally->count == 0) copy_tally(right, right_tally, node, out);
+        else if (right_tally->count == 0) copy_tally(left, left_tally, node, out);
+        else merge_tallies(left, left_tally, right, right_tally, node, out);
     }
     trim(node);
     return node;

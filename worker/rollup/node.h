@@ -16,15 +16,15 @@
 #include "bucket.h"
 #include "bytes.h"
 
-#define NODE_LEVEL_MAX 40
+#define NODE_LEVEL_MAX  40
 #define NODE_VALUES_MAX 512u                /* of one figure, in one block */
-#define NODE_DRAWS_MAX (UINT64_C(1) << 40)  /* as SWEEP_DRAWS_MAX */
+#define NODE_DRAWS_MAX  (UINT64_C(1) << 40) /* as SWEEP_DRAWS_MAX */
 
 struct tally {
-    uint64_t count;        /* draws in which the figure is defined; 0: all below is 0 */
-    double mean, m2;       /* min <= mean <= max; m2: sum of squared deviations from the mean, infinite
-                              when it leaves the range of a double */
-    double min, max;       /* finite, and never a negative zero */
+    uint64_t count;                    /* draws in which the figure is defined; 0: all below is 0 */
+    double mean, m2;                   /* min <= mean <= max; m2: sum of squared deviations from the mean, infinite
+                                          when it leaves the range of a double */
+    double min, max;                   /* finite, and never a negative zero */
     size_t bucket_first, bucket_count; /* in the node's buckets; none when min == max */
 };
 
@@ -33,8 +33,8 @@ struct node {
     uint64_t index;
     uint64_t draws, failed_draws;
     size_t figure_count;
-    struct tally *tallies;      /* owned */
-    struct bucket *buckets;     /* owned; figure by figure, ascending by key within one */
+    struct tally *tallies;  /* owned */
+    struct bucket *buckets; /* owned; figure by figure, ascending by key within one */
     size_t bucket_count, bucket_capacity;
 };
 

@@ -247,8 +247,7 @@ static void read_spread(struct reader *reader, struct tally *tally, size_t field
     tally->m2 = read_m2(cursor);
     tally->min = read_value(cursor);
     tally->max = read_value(cursor);
-    if (tally->count < 2 || !(tally->min < tally->max))
-        cursor_fail(cursor, "a minimum that is not below the maximum");
+    if (tally->count < 2 || !(tally->min < tally->max)) cursor_fail(cursor, "a minimum that is not below the maximum");
     if (!(tally->min <= tally->mean && tally->mean <= tally->max))
         cursor_fail(cursor, "a mean outside minimum and maximum");
     if (cursor->error) return;

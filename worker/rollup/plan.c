@@ -83,20 +83,28 @@ struct presence {
 static size_t key_count(const struct population *population, enum area_level level)
 {
     switch (level) {
-    case AREA_ENGLAND: return 1;
-    case AREA_REGION: return REGION_COUNT + 1;
-    case AREA_AUTHORITY: return population->authority_count;
-    default: return population->count;
+    case AREA_ENGLAND:
+        return 1;
+    case AREA_REGION:
+        return REGION_COUNT + 1;
+    case AREA_AUTHORITY:
+        return population->authority_count;
+    default:
+        return population->count;
     }
 }
 
 static size_t key_of(const struct population *population, size_t row, enum area_level level)
 {
     switch (level) {
-    case AREA_ENGLAND: return 0;
-    case AREA_REGION: return population->authorities[population->authority[row]].region;
-    case AREA_AUTHORITY: return population->authority[row];
-    default: return row;
+    case AREA_ENGLAND:
+        return 0;
+    case AREA_REGION:
+        return population->authorities[population->authority[row]].region;
+    case AREA_AUTHORITY:
+        return population->authority[row];
+    default:
+        return row;
     }
 }
 
@@ -149,7 +157,8 @@ static void name_area(const struct population *population, struct area *area)
         snprintf(area->code, sizeof area->code, "%03u", population->authorities[area->key].number);
         copy_name(area->name, sizeof area->name, population->authorities[area->key].name);
         break;
-    default: name_school(population, area);
+    default:
+        name_school(population, area);
     }
 }
 
@@ -216,8 +225,9 @@ static bool make_areas(struct plan *plan, const struct complaint *complaint)
     struct area_list list = {0};
     bool made = true;
     if (sweep->levels & 1u << AREA_SCHOOL && !has_urns(plan->population))
-        return complain(complaint, "population %s holds cells, not schools: leave 'school' out of the areas, or give a "
-                                   "school file",
+        return complain(complaint,
+                        "population %s holds cells, not schools: leave 'school' out of the areas, or give a "
+                        "school file",
                         sweep->population_name);
     for (int level = 0; level < AREA_LEVEL_COUNT && made; level++)
         if (sweep->levels >> level & 1) made = add_level(&list, plan->population, (enum area_level)level, sweep->by);
@@ -273,11 +283,12 @@ static bool count_figures(struct plan *plan, const struct complaint *complaint)
     plan->column_count = 2 * sweep->scenario_count - 1;
     plan->figure_count = plan->column_count * plan->area_count * plan->kept_count;
     if (plan->figure_count <= most) return true;
-    return complain(complaint,
-                    "%zu figures (%zu scenarios and differences x %zu areas x %zu measures and years); at most %zu with "
-                    "%s: leave out a level of areas, 'by', measures or scenarios%s",
-                    plan->figure_count, plan->column_count, plan->area_count, plan->kept_count, most,
-                    single ? "one draw" : "more than one draw", single ? "" : ", or make one draw");
+    return complain(
+        complaint,
+        "%zu figures (%zu scenarios and differences x %zu areas x %zu measures and years); at most %zu with "
+        "%s: leave out a level of areas, 'by', measures or scenarios%s",
+        plan->figure_count, plan->column_count, plan->area_count, plan->kept_count, most,
+        single ? "one draw" : "more than one draw", single ? "" : ", or make one draw");
 }
 
 static uint32_t choose_block_draws(const struct plan *plan)

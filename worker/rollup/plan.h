@@ -8,11 +8,11 @@
 #include <goldthread/model.h>
 #include <goldthread/sweep.h>
 
-#define PLAN_FIGURES_MAX 250000u        /* of a sweep with more than one draw */
-#define PLAN_FIGURES_MAX_SINGLE 3000000u /* of a sweep with a single draw */
-#define PLAN_BLOCK_VALUES (1u << 22)    /* draws per block x figures stays at or below this ... */
-#define PLAN_BLOCK_DRAWS_MAX 512u       /* ... and draws per block at or below this */
-#define PLAN_COLUMN_NAME_BYTES (2 * SWEEP_NAME_BYTES + 4)
+#define PLAN_FIGURES_MAX        250000u    /* of a sweep with more than one draw */
+#define PLAN_FIGURES_MAX_SINGLE 3000000u   /* of a sweep with a single draw */
+#define PLAN_BLOCK_VALUES       (1u << 22) /* draws per block x figures stays at or below this ... */
+#define PLAN_BLOCK_DRAWS_MAX    512u       /* ... and draws per block at or below this */
+#define PLAN_COLUMN_NAME_BYTES  (2 * SWEEP_NAME_BYTES + 4)
 
 struct plan {
     const struct sweep *sweep;           /* borrowed */
@@ -22,13 +22,13 @@ struct plan {
     struct area *areas;                  /* owned, [area_count] */
     size_t area_count;
     uint8_t varies[MODEL_PARAMETERS_MAX]; /* what setup points to */
-    struct model_setup setup;            /* of the run */
-    const struct model_figure *figures;  /* of one area, borrowed from the run */
+    struct model_setup setup;             /* of the run */
+    const struct model_figure *figures;   /* of one area, borrowed from the run */
     size_t model_figure_count;
-    uint32_t *kept;                      /* owned, [kept_count]: the model figures that outputs ask for */
+    uint32_t *kept; /* owned, [kept_count]: the model figures that outputs ask for */
     size_t kept_count;
-    size_t column_count;                 /* scenarios, then their differences to the first */
-    size_t figure_count;                 /* column_count * area_count * kept_count */
+    size_t column_count; /* scenarios, then their differences to the first */
+    size_t figure_count; /* column_count * area_count * kept_count */
 };
 
 /* Makes the plan, and sets sweep->draws_per_block: 1 for a point design, otherwise the largest power of

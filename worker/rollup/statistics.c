@@ -34,12 +34,9 @@ void tally_quantiles(const struct node *node, const struct tally *tally, const d
     uint64_t below = 0; /* draws in the buckets before this one */
     for (size_t at = 0; at < count; at++) {
         uint64_t rank = rank_of(shares[at], tally->count);
-        if (tally->count == 0)
-            quantiles[at] = NAN;
-        else if (rank == 1)
-            quantiles[at] = tally->min;
-        else if (rank == tally->count || !bucket)
-            quantiles[at] = tally->max;
+        if (tally->count == 0) quantiles[at] = NAN;
+        else if (rank == 1) quantiles[at] = tally->min;
+        else if (rank == tally->count || !bucket) quantiles[at] = tally->max;
         else {
             for (; below + bucket->count < rank; bucket++) below += bucket->count;
             quantiles[at] = clamp(bucket_middle(bucket->key), tally->min, tally->max);

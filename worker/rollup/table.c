@@ -155,8 +155,7 @@ static void list_figures(const struct plan *plan, struct figure_entry *figures)
         const struct model_figure *figure = &plan->figures[plan->kept[at]];
         const struct model_measure *measure = &plan->model->measures[figure->measure];
         figures[at] = (struct figure_entry){.year = "all", .measure = measure->name, .unit = measure->unit, .kept = at};
-        if (figure->year != MODEL_YEAR_ALL)
-            snprintf(figures[at].year, sizeof figures[at].year, "%u", figure->year);
+        if (figure->year != MODEL_YEAR_ALL) snprintf(figures[at].year, sizeof figures[at].year, "%u", figure->year);
     }
     qsort(figures, plan->kept_count, sizeof *figures, order_figures);
 }
@@ -282,8 +281,7 @@ bool table_rows(const struct plan *plan, const struct node *root, bool (*emit)(v
 {
     struct dimensions dimensions;
     if (root->figure_count != plan->figure_count || !open_dimensions(plan, &dimensions)) return false;
-    struct writer writer = {
-        .plan = plan, .root = root, .dimensions = &dimensions, .emit = emit, .context = context};
+    struct writer writer = {.plan = plan, .root = root, .dimensions = &dimensions, .emit = emit, .context = context};
     bool going = true;
     for (size_t column = 0; column < plan->column_count && going; column++) {
         writer.row.scenario = dimensions.columns[column].name;

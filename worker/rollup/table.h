@@ -14,7 +14,7 @@
 
 struct table_row {
     const char *scenario, *area_code, *area, *phase, *quintile, *year, *measure, *unit, *statistic;
-    double value;               /* NaN: undefined, written as empty */
+    double value; /* NaN: undefined, written as empty */
 };
 
 /* Calls `emit` for every row, ascending by (scenario, area_code, area, phase, quintile, year, measure,
