@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 #include <zmq.h>
 
+#define IPC              "ipc://"
 #define LINGER_MS        1000
 #define RECONNECT_MS     10
 #define RECONNECT_MAX_MS 1000
@@ -29,6 +31,7 @@ struct socket {
     bool refused;       /* a DEALER whose last send found no room: wake when there is some */
     zmq_msg_t received; /* the bytes of the last message */
     struct buffer sent;
+    char *file; /* of a bound ipc endpoint, or NULL: ZeroMQ leaves it behind */
 };
 
 struct net *net_open(void)
@@ -131,6 +134,8 @@ struct socket *socket_bind(struct net *net, const char *endpoint, char *bound, s
     if (bound != NULL && zmq_getsockopt(socket->handle, ZMQ_LAST_ENDPOINT, bound, &bound_bytes) != 0)
         return give_up(socket, "name", endpoint, why, why_bytes);
     if (bound != NULL) simplify(bound);
+    if (strncmp(endpoint, IPC, strlen(IPC)) == 0 && endpoint[strlen(IPC)] == '/')
+        socket->file = strdup(endpoint + strlen(IPC));
     return socket;
 }
 
@@ -148,6 +153,8 @@ void socket_close(struct socket *socket)
     zmq_msg_close(&socket->received);
     if (socket->handle != NULL) zmq_close(socket->handle);
     buffer_free(&socket->sent);
+    if (socket->file != NULL) unlink(socket->file);
+    free(socket->file);
     free(socket);
 }
 
