@@ -1,0 +1,46 @@
+/* Rows of lanes, and the sums over them that take most of the model's time. */
+#pragma once
+
+#include <stddef.h>
+
+#include <goldthread/model.h>
+
+/* A function compiled once per vector width; the loader picks the widest that the CPU has. All give
+ * the same bits: nothing is reassociated or contracted. The thread sanitizer cannot start a program
+ * whose loader must pick. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LANES_ONE_WIDTH
+#endif
+#endif
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(LANES_ONE_WIDTH)
+#define LANES_KERNEL __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define LANES_KERNEL
+#endif
+
+/* A helper that takes the width of the kernel that calls it. */
+#define LANES_INLINE static inline __attribute__((always_inline))
+
+/* One term of a sum over groups: which row of a block of rows, and its weight. */
+struct lanes_term {
+    size_t row;
+    double weight;
+};
+
+/* sum = weighted rows, added up in the order of the terms, starting from 0. */
+void lanes_weigh(const struct lanes_term *terms, size_t term_count, const model_lanes *rows, double *sum);
+
+/* out[row] = rows[row] x factor, lane by lane. */
+void lanes_scale(model_lanes *out, const model_lanes *rows, const double *factor, size_t row_count);
+
+/* out[row] -= rows[row]. */
+void lanes_subtract(model_lanes *out, const model_lanes *rows, size_t row_count);
+
+/* sum = out[0] + ... + out[row_count - 1], in that order. */
+void lanes_add_up(double *sum, const model_lanes *rows, size_t row_count);
+
+void lanes_fill(double *row, double value);
+
+/* Lanes in which some row is not finite, as a mask. */
+uint32_t lanes_not_finite(const model_lanes *rows, size_t row_count);
