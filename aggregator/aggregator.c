@@ -359,13 +359,7 @@ static void take_peer_message(struct step *step)
 
 static void report(struct step *step, struct entry *entry)
 {
-    size_t from = 0;
-    do { /* one message, or several when there are very many ranges */
-        struct aggregator_effect *effect = emit(step, EFFECT_HELD);
-        effect->sweep = entry->sweep;
-        effect->from = from;
-        fold_ranges(&entry->fold, &from, NULL, MESSAGE_RANGES_MAX);
-    } while (from < entry->fold.count);
+    emit(step, EFFECT_HELD)->sweep = entry->sweep;
     entry->reported_ms = step->now_ms;
     entry->report_due_ms = entry->wanted ? step->now_ms + AGGREGATOR_REPEAT_MS : UINT64_MAX;
 }
@@ -675,7 +669,7 @@ static void fill_hello(const struct aggregator *core, struct message *message)
 static void fill_held(const struct aggregator *core, const struct aggregator_effect *effect, struct message *message)
 {
     const struct entry *entry = catalog_find(&core->catalog, &effect->sweep);
-    size_t from = effect->from;
+    size_t from = 0;
     message->held.sweep = effect->sweep;
     message->held.complete = entry->complete;
     message->held.result = entry->complete ? entry->result : (struct digest){{0}};

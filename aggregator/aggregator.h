@@ -97,7 +97,6 @@ struct aggregator_effect {
     enum message_error error;     /* ERROR */
     const char *text;             /* FOLDED, ERROR: a constant, or the event's fault. Borrowed */
     struct span bytes;            /* STORE_SWEEP, STORE_POPULATION: borrowed from the event's message */
-    size_t from;                  /* HELD: position of the first held node to tell of */
 };
 
 struct aggregator_effects {
@@ -131,7 +130,8 @@ size_t aggregator_waiting(const struct aggregator *core);
 /* The fold of a sweep, or NULL while it is not known. Borrowed until the next step. */
 const struct fold *aggregator_fold(const struct aggregator *core, const struct digest *sweep);
 
-/* Fills the message of a HELLO, HEARTBEAT, FETCH, HELD, FOLDED, ERROR or OUTCOME effect; valid for an
+/* A HELD names the lowest MESSAGE_RANGES_MAX ranges; only one that names fewer is the whole truth.
+ * Fills the message of a HELLO, HEARTBEAT, FETCH, HELD, FOLDED, ERROR or OUTCOME effect; valid for an
  * effect of the last step. OUTCOME: blocks, draws and node are left to the caller. */
 void aggregator_message(const struct aggregator *core, const struct aggregator_effect *effect, struct message *message);
 

@@ -1,0 +1,140 @@
+/* goldthread-aggregator: takes partial results in, keeps them, folds them. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/flags.h"
+#include "net/process.h"
+#include "shell_server.h"
+
+struct options {
+    const char *bind, *advertise, *broker, *state;
+    int follow_parent; /* 0: nobody */
+    bool verbose;
+};
+
+static const struct flag flags[] = {
+    {"bind", "ENDPOINT", "where workers and clients connect (default tcp://127.0.0.1:7071)"},
+    {"advertise", "ENDPOINT", "the address that they are told (default: as bound)"},
+    {"broker", "ENDPOINT", "the broker (default tcp://127.0.0.1:7070)"},
+    {"state", "DIR", "folder of the store, made if it is not there (required)"},
+    {"follow-parent", "PID", "end when this process, the parent, ends"},
+    {"verbose", NULL, "log more"},
+};
+
+static bool take_endpoint(const char **to, const char *value, char *why)
+{
+    bool known = strncmp(value, "tcp://", 6) == 0 || strncmp(value, "ipc://", 6) == 0;
+    *to = value;
+    if (known && strlen(value) < MESSAGE_ENDPOINT_BYTES) return true;
+    snprintf(why, FLAG_WHY_BYTES, "'%.64s' is no endpoint: tcp://HOST:PORT or ipc://PATH", value);
+    return false;
+}
+
+static bool take_text(const char **to, const char *value, char *why)
+{
+    *to = value;
+    if (*value) return true;
+    snprintf(why, FLAG_WHY_BYTES, "a folder has a name");
+    return false;
+}
+
+static bool take_pid(int *pid, const char *value, char *why)
+{
+    long number = flag_number(value);
+    *pid = (int)number;
+    if (number > 0 && number == *pid) return true;
+    snprintf(why, FLAG_WHY_BYTES, "'%.64s' is no process id", value);
+    return false;
+}
+
+static bool apply(void *context, const char *name, const char *value, char *why)
+{
+    struct options *options = context;
+    if (strcmp(name, "bind") == 0) return take_endpoint(&options->bind, value, why);
+    if (strcmp(name, "advertise") == 0) return take_endpoint(&options->advertise, value, why);
+    if (strcmp(name, "broker") == 0) return take_endpoint(&options->broker, value, why);
+    if (strcmp(name, "state") == 0) return take_text(&options->state, value, why);
+    if (strcmp(name, "follow-parent") == 0) return take_pid(&options->follow_parent, value, why);
+    options->verbose = true;
+    return true;
+}
+
+static int complain(const char *what)
+{
+    fprintf(stderr, "goldthread-aggregator: %s\n", what);
+    return EXIT_FAILED;
+}
+
+/* Makes the folder, and those above it. */
+static bool make_folder(const char *folder)
+{
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s", folder) >= (int)sizeof path) return false;
+    for (char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+        *slash = '\0';
+        mkdir(path, 0700); /* whether it worked shows at the last */
+        *slash = '/';
+    }
+    return mkdir(path, 0700) == 0 || errno == EEXIST;
+}
+
+static bool is_local(const char *endpoint)
+{
+    return strncmp(endpoint, "ipc://", 6) == 0 || strncmp(endpoint, "tcp://127.", 10) == 0 ||
+           strncmp(endpoint, "tcp://localhost:", 16) == 0 || strncmp(endpoint, "tcp://[::1]:", 12) == 0;
+}
+
+static bool is_wildcard(const char *endpoint)
+{
+    return strncmp(endpoint, "tcp://*:", 8) == 0 || strncmp(endpoint, "tcp://0.0.0.0:", 14) == 0 ||
+           strncmp(endpoint, "tcp://[::]:", 11) == 0;
+}
+
+static void warn(const struct options *options)
+{
+    if (!is_local(options->bind)) log_event(LOG_WARNING, "not-encrypted", "endpoint=%s", options->bind);
+    if (is_wildcard(options->bind) && !options->advertise)
+        log_event(LOG_WARNING, "no-address", "endpoint=%s hint=\"say with --advertise where others find it\"",
+                  options->bind);
+}
+
+static int serve(const struct options *options, int stop_fd)
+{
+    char why[768];
+    const struct server_setup setup = {
+        .bind = options->bind, .broker = options->broker, .state = options->state, .advertise = options->advertise};
+    struct server *server = server_open(&setup, why, sizeof why);
+    if (!server) return complain(why);
+    bool orderly = server_run(server, stop_fd);
+    server_close(server, orderly);
+    if (strncmp(options->bind, "ipc://", 6) == 0) unlink(options->bind + 6);
+    return orderly ? EXIT_OK : EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.bind = "tcp://127.0.0.1:7071", .broker = "tcp://127.0.0.1:7070"};
+    const struct flag_table table = {.program = "goldthread-aggregator",
+                                     .purpose =
+                                         "Takes partial results from workers, keeps them on disk, and folds them.",
+                                     .flags = flags,
+                                     .count = sizeof flags / sizeof *flags,
+                                     .apply = apply};
+    int status = flags_read(&table, argc, argv, &options);
+    if (status >= 0) return status;
+    if (!options.state) {
+        complain("--state DIR is missing; see goldthread-aggregator --help");
+        return EXIT_USAGE;
+    }
+    log_open(table.program, options.verbose ? LOG_DEBUG : LOG_INFO);
+    int stop_fd = process_stop_fd();
+    if (stop_fd < 0) return complain("cannot wait for signals");
+    if (options.follow_parent && !process_follow_parent(options.follow_parent)) return complain("the parent is gone");
+    if (!make_folder(options.state)) return complain("cannot make the state folder");
+    warn(&options);
+    return serve(&options, stop_fd);
+}

@@ -1,0 +1,23 @@
+/* The server: sockets, store and core of one aggregator, and the loop that drives them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "message.h"
+
+struct server;
+
+struct server_setup {
+    const char *bind, *broker, *state; /* state: an existing folder */
+    const char *advertise;             /* NULL: as bound */
+};
+
+/* NULL: `why` holds one line. */
+struct server *server_open(const struct server_setup *setup, char *why, size_t why_bytes);
+
+/* Takes leave of the broker when `orderly`. */
+void server_close(struct server *server, bool orderly);
+
+/* Runs until stop_fd can be read. False: it failed, and the log says why; what was answered is on disk. */
+bool server_run(struct server *server, int stop_fd);
