@@ -1,0 +1,97 @@
+/* Draws per second of each design, and the cost of one value of each kind of distribution.
+ * Prints one line per figure, the best of several rounds, on one thread. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "design.h"
+#include "distribution.h"
+#include "philox.h"
+
+enum { ROUNDS = 5, BATCHES = 2000, SHARES = 1 << 12 };
+
+static double now_seconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static const struct {
+    const char *name;
+    struct distribution distribution;
+} kinds[] = {
+    {"uniform", {.kind = DISTRIBUTION_UNIFORM, .low = 1, .high = 2}},
+    {"triangular", {.kind = DISTRIBUTION_TRIANGULAR, .low = 0, .mode = 0.05, .high = 0.12}},
+    {"normal", {.kind = DISTRIBUTION_NORMAL, .mean = 0.05, .sd = 0.02}},
+    {"truncated normal", {.kind = DISTRIBUTION_TRUNCATED_NORMAL, .mean = 0.05, .sd = 0.02, .low = 0, .high = 0.12}},
+    {"lognormal", {.kind = DISTRIBUTION_LOGNORMAL, .median = 25000, .sigma = 0.3}},
+    {"beta", {.kind = DISTRIBUTION_BETA, .low = 0.2, .mode = 0.5, .high = 1}},
+    {"discrete", {.kind = DISTRIBUTION_DISCRETE, .point_count = 3, .values = {1, 2, 3}, .weights = {1, 2, 1}}},
+};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+static volatile double sink; /* keeps the work from being optimised away */
+
+/* Nanoseconds per value at random shares, so that branches are as hard to guess as in a sweep. */
+static void time_quantile(size_t kind)
+{
+    static double shares[SHARES];
+    for (uint64_t at = 0; at < SHARES; at++) shares[at] = philox_unit(1, 0, at);
+    struct quantile *quantile = quantile_new(&kinds[kind].distribution);
+    if (!quantile) exit(1);
+    double best = 1e9;
+    for (int round = 0; round < ROUNDS; round++) {
+        double start = now_seconds(), sum = 0;
+        for (int repeat = 0; repeat < 100; repeat++)
+            for (size_t at = 0; at < SHARES; at++) sum += quantile_at(quantile, shares[at]);
+        double seconds = now_seconds() - start;
+        sink = sum;
+        if (seconds < best) best = seconds;
+    }
+    printf("quantile %-17s %7.1f ns\n", kinds[kind].name, best * 1e9 / (100.0 * SHARES));
+    quantile_free(quantile);
+}
+
+static void time_design(const char *name, enum design_method method, uint32_t dimensions)
+{
+    struct sweep *sweep = calloc(1, sizeof *sweep);
+    model_lanes *values = calloc(dimensions, sizeof *values);
+    char why[128];
+    if (!sweep || !values) exit(1);
+    sweep->method = method;
+    sweep->seed = 2025;
+    sweep->parameter_count = dimensions;
+    for (uint32_t at = 0; at < dimensions; at++) sweep->parameters[at].distribution = kinds[(at + 1) % 6].distribution;
+
+    double start = now_seconds();
+    struct design *design = design_new(sweep, why, sizeof why);
+    double ready = now_seconds() - start, best = 1e9;
+    if (!design) exit(1);
+    for (int round = 0; round < ROUNDS; round++) {
+        start = now_seconds();
+        for (uint64_t batch = 0; batch < BATCHES; batch++) {
+            design_draws(design, batch * MODEL_LANES, values);
+            sink = values[0][0];
+        }
+        double seconds = now_seconds() - start;
+        if (seconds < best) best = seconds;
+    }
+    double draws = (double)BATCHES * MODEL_LANES;
+    printf("%-6s %2u parameters %12.0f draws/s %7.1f ns a value, ready in %.2f ms\n", name, (unsigned)dimensions,
+           draws / best, best * 1e9 / (draws * dimensions), ready * 1e3);
+    design_free(design);
+    free(values);
+    free(sweep);
+}
+
+int main(void)
+{
+    for (size_t kind = 0; kind < KINDS; kind++) time_quantile(kind);
+    static const uint32_t dimensions[] = {2, 25};
+    for (size_t at = 0; at < 2; at++) {
+        time_design("random", DESIGN_RANDOM, dimensions[at]);
+        time_design("sobol", DESIGN_SOBOL, dimensions[at]);
+    }
+    return 0;
+}
