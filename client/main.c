@@ -15,8 +15,6 @@ static const struct command commands[] = {
      OPTION_WORKERS | OPTION_OUT | OPTION_POPULATION | OPTION_SWEEP | OPTION_JSON | OPTION_QUIET, command_run},
     {"check", "FILE", "check a scenario file and print the plan; run nothing",
      OPTION_POPULATION | OPTION_SWEEP | OPTION_JSON | OPTION_QUIET | OPTION_WORKERS, command_check},
-    {"validate", NULL, "the model against published figures, pass or fail", OPTION_POPULATION | OPTION_JSON,
-     command_validate},
     {"parameters", NULL, "every parameter: unit, central value, distribution, source", OPTION_JSON, command_parameters},
     {"results", "SWEEP|DIR", "print the figures of a finished run", OPTION_FORMAT | OPTION_OUT | SERVER_OPTIONS,
      command_results},

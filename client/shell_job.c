@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "design.h"
 #include "population.h"
@@ -90,7 +91,7 @@ static bool read_population(struct job *job, const struct options *options, char
     }
     job->population_bytes = bytes;
     char *absolute = realpath(path, NULL);
-    snprintf(job->population_path, sizeof job->population_path, "%s", absolute ? absolute : path);
+    snprintf(job->population_path, sizeof job->population_path, "%.1023s", absolute ? absolute : path);
     free(absolute);
     if (!bytes.failed && bytes.size <= POPULATION_BYTES_MAX) return true;
     snprintf(why, JOB_WHY_BYTES, "%.1024s:1:1: the population takes more than %u bytes", path, POPULATION_BYTES_MAX);
@@ -139,4 +140,11 @@ void job_print_notes(const struct job *job, const struct options *options)
 uint64_t job_model_runs(const struct job *job)
 {
     return job->scenario->sweep.draws * job->scenario->sweep.scenario_count;
+}
+
+uint32_t job_worker_count(const struct options *options)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    if (options->workers) return options->workers;
+    return online < 1 ? 1 : online > OPTIONS_WORKERS_MAX ? OPTIONS_WORKERS_MAX : (uint32_t)online;
 }

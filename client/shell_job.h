@@ -33,6 +33,9 @@ void job_print_notes(const struct job *job, const struct options *options);
 /* Draws x scenarios. */
 uint64_t job_model_runs(const struct job *job);
 
+/* --workers, or one for each processor that is online. */
+uint32_t job_worker_count(const struct options *options);
+
 /* A population by its name or path. NULL: `why` holds one line, beginning with `where` (such as
  * "FILE:3:13: ") when it cannot be opened, or with the path and position of what is wrong in it. The
  * caller frees it. `*is_built_in` says whether it needs to travel. */

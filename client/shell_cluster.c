@@ -1,0 +1,225 @@
+#include "shell_cluster.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "digest.h"
+#include "process.h"
+#include "sweep_codec.h"
+
+#define ASK_FIRST_MS   10 /* between questions; grows with the time that has passed */
+#define ASK_MOST_MS    200
+#define ANSWER_LATE_MS 500 /* then the question is asked again: a server may have been restarted */
+#define WAIT_MOST_MS   50  /* so that a dead child is soon seen */
+#define LOOKS_WANTED   2   /* at what was there already, before workers add to it */
+
+static bool __attribute__((format(printf, 2, 3))) fail(struct cluster *cluster, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    vsnprintf(cluster->why, sizeof cluster->why, format, values);
+    va_end(values);
+    return false;
+}
+
+static bool start_servers(struct cluster *cluster, const char *broker, const char *aggregator)
+{
+    char journal[PATH_MAX + 16], store[PATH_MAX + 16];
+    snprintf(journal, sizeof journal, "%s/broker", cluster->state->folder);
+    snprintf(store, sizeof store, "%s/aggregator", cluster->state->folder);
+    const char *broker_words[] = {"--bind", broker, "--state", journal, NULL};
+    const char *aggregator_words[] = {"--bind", aggregator, "--broker", broker, "--state", store, NULL};
+    return children_start(&cluster->children, "goldthread-broker", "broker", broker_words, cluster->why,
+                          sizeof cluster->why) &&
+           children_start(&cluster->children, "goldthread-aggregator", "aggregator", aggregator_words, cluster->why,
+                          sizeof cluster->why);
+}
+
+static bool start_workers(struct cluster *cluster)
+{
+    char broker[PATH_MAX];
+    state_endpoint(cluster->state, "broker", broker, sizeof broker);
+    cluster->workers_started = true;
+    for (uint32_t at = 0; at < cluster->worker_count; at++) {
+        char name[16];
+        snprintf(name, sizeof name, "w%u", at + 1);
+        const char *words[] = {"--broker", broker, "--name", name, NULL};
+        if (!children_start(&cluster->children, "goldthread-worker", name, words, cluster->why, sizeof cluster->why))
+            return false;
+    }
+    return true;
+}
+
+static bool connect_sockets(struct cluster *cluster, const char *broker, const char *aggregator)
+{
+    cluster->message = calloc(1, sizeof *cluster->message);
+    cluster->net = net_open();
+    if (!cluster->message || !cluster->net) return fail(cluster, "out of memory or handles");
+    cluster->broker = socket_connect(cluster->net, broker, cluster->why, sizeof cluster->why);
+    if (!cluster->broker) return false;
+    cluster->aggregator = socket_connect(cluster->net, aggregator, cluster->why, sizeof cluster->why);
+    return cluster->aggregator != NULL;
+}
+
+bool cluster_open(struct cluster *cluster, const struct job *job, struct state *state, uint32_t workers, int stop_fd)
+{
+    *cluster = (struct cluster){.job = job, .state = state, .worker_count = workers, .stop_fd = stop_fd};
+    cluster->start_ms = clock_ms();
+    cluster->progress.blocks = sweep_block_count(&job->scenario->sweep);
+    cluster->progress.draws = job->scenario->sweep.draws;
+    char broker[PATH_MAX], aggregator[PATH_MAX];
+    state_endpoint(state, "broker", broker, sizeof broker);
+    state_endpoint(state, "aggregator", aggregator, sizeof aggregator);
+    sweep_encode(&job->scenario->sweep, &cluster->sweep_bytes);
+    if (cluster->sweep_bytes.failed) return fail(cluster, "out of memory");
+    return children_open(&cluster->children, state->folder, cluster->why, sizeof cluster->why) &&
+           start_servers(cluster, broker, aggregator) && (state->is_resumed || start_workers(cluster)) &&
+           connect_sockets(cluster, broker, aggregator);
+}
+
+/* Soon at first, so that a short sweep ends quickly; seldom later. */
+static uint64_t ask_interval_ms(const struct cluster *cluster)
+{
+    uint64_t interval_ms = (clock_ms() - cluster->start_ms) / 20;
+    return interval_ms < ASK_FIRST_MS ? ASK_FIRST_MS : interval_ms > ASK_MOST_MS ? ASK_MOST_MS : interval_ms;
+}
+
+/* What the run needs to know next: that the sweep is accepted, how far it is, and then its result. */
+static void ask(struct cluster *cluster)
+{
+    struct message question = {.kind = MESSAGE_SUBMIT};
+    struct socket *socket = cluster->broker;
+    if (!cluster->accepted) {
+        question.submit.sweep = buffer_span(&cluster->sweep_bytes);
+        question.submit.population = buffer_span(&cluster->job->population_bytes);
+    } else if (!cluster->computed) {
+        question.kind = MESSAGE_STATUS;
+        question.status.sweep = cluster->job->sweep;
+    } else {
+        question.kind = MESSAGE_RESULT;
+        question.result.sweep = cluster->job->sweep;
+        socket = cluster->aggregator;
+    }
+    cluster->waits = socket_send(socket, NULL, &question) == SOCKET_OK;
+    cluster->ask_due_ms = clock_ms() + (cluster->waits ? ANSWER_LATE_MS : ASK_FIRST_MS);
+}
+
+static enum cluster_status take_status(struct cluster *cluster)
+{
+    const struct message *answer = cluster->message;
+    if (answer->sweeps.count != 1) return CLUSTER_RUNNING;
+    const struct sweep_status *status = &answer->sweeps.list[0];
+    cluster->progress.done = status->done;
+    cluster->progress.failed = status->failed;
+    if (!cluster->workers_started) {
+        cluster->looks += *answer->sweeps.aggregator != '\0';
+        cluster->progress.at_start = status->done;
+        if (cluster->looks >= LOOKS_WANTED && !start_workers(cluster)) return CLUSTER_FAILED;
+    }
+    if (status->state == SWEEP_FAILED || status->state == SWEEP_CANCELLED) {
+        fail(cluster, "the sweep failed: %s", *status->text ? status->text : "it was cancelled");
+        return CLUSTER_FAILED;
+    }
+    if (status->state == SWEEP_DONE) {
+        cluster->computed = true;
+        cluster->digest = status->result;
+        cluster->ask_due_ms = 0;
+    }
+    return CLUSTER_RUNNING;
+}
+
+static enum cluster_status take_outcome(struct cluster *cluster)
+{
+    const struct message *answer = cluster->message;
+    const char *why = "";
+    if (!answer->outcome.complete) return CLUSTER_RUNNING;
+    cluster->root = node_decode(answer->outcome.node, cluster->job->plan->figure_count, &why);
+    if (cluster->root && digest_equal(&answer->outcome.digest, &cluster->digest)) return CLUSTER_DONE;
+    fail(cluster, "the result cannot be used: %s",
+         cluster->root ? "broker and aggregator name different digests" : why);
+    return CLUSTER_FAILED;
+}
+
+/* A refusal of the sweep is final. An aggregator that does not know it yet is about to. */
+static enum cluster_status take_error(struct cluster *cluster)
+{
+    if (cluster->message->error.code == ERROR_UNKNOWN) return CLUSTER_RUNNING;
+    fail(cluster, "a server refused: %s", cluster->message->error.text);
+    return CLUSTER_FAILED;
+}
+
+static enum cluster_status take(struct cluster *cluster)
+{
+    cluster->waits = false;
+    cluster->ask_due_ms = clock_ms() + ask_interval_ms(cluster);
+    switch (cluster->message->kind) {
+    case MESSAGE_ACCEPTED:
+        cluster->accepted = true;
+        cluster->ask_due_ms = 0;
+        return CLUSTER_RUNNING;
+    case MESSAGE_SWEEPS:
+        return take_status(cluster);
+    case MESSAGE_OUTCOME:
+        return take_outcome(cluster);
+    case MESSAGE_ERROR:
+        return take_error(cluster);
+    default:
+        return CLUSTER_RUNNING;
+    }
+}
+
+static enum cluster_status drain(struct cluster *cluster, struct socket *socket)
+{
+    for (;;) {
+        const char *why;
+        enum socket_result result = socket_receive(socket, NULL, cluster->message, &why);
+        if (result == SOCKET_ERROR) continue;
+        if (result != SOCKET_OK) return CLUSTER_RUNNING;
+        enum cluster_status status = take(cluster);
+        if (status != CLUSTER_RUNNING) return status;
+    }
+}
+
+static bool is_stopped(const struct cluster *cluster)
+{
+    struct pollfd stop = {.fd = cluster->stop_fd, .events = POLLIN};
+    return poll(&stop, 1, 0) == 1;
+}
+
+enum cluster_status cluster_step(struct cluster *cluster)
+{
+    struct socket *const sockets[] = {cluster->broker, cluster->aggregator};
+    uint64_t now_ms = clock_ms();
+    if (now_ms >= cluster->ask_due_ms) ask(cluster);
+    int64_t wait_ms = cluster->ask_due_ms > now_ms ? (int64_t)(cluster->ask_due_ms - now_ms) : 0;
+    socket_wait(sockets, 2, cluster->stop_fd, wait_ms < WAIT_MOST_MS ? wait_ms : WAIT_MOST_MS);
+    if (is_stopped(cluster)) return CLUSTER_INTERRUPTED;
+    enum cluster_status status = drain(cluster, cluster->broker);
+    if (status == CLUSTER_RUNNING) status = drain(cluster, cluster->aggregator);
+    cluster->progress.elapsed_ms = clock_ms() - cluster->start_ms;
+    if (status == CLUSTER_RUNNING && !children_tend(&cluster->children, cluster->why, sizeof cluster->why))
+        return CLUSTER_FAILED;
+    return status;
+}
+
+void cluster_stop(struct cluster *cluster)
+{
+    children_stop(&cluster->children);
+    if (cluster->aggregator) socket_close(cluster->aggregator);
+    if (cluster->broker) socket_close(cluster->broker);
+    if (cluster->net) net_close(cluster->net);
+    cluster->aggregator = cluster->broker = NULL;
+    cluster->net = NULL;
+}
+
+void cluster_close(struct cluster *cluster)
+{
+    cluster_stop(cluster);
+    node_free(cluster->root);
+    buffer_free(&cluster->sweep_bytes);
+    free(cluster->message);
+    *cluster = (struct cluster){0};
+}

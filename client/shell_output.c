@@ -1,0 +1,205 @@
+#include "shell_output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "node.h"
+#include "rows.h"
+#include "shell_database.h"
+#include "shell_files.h"
+
+#define ROLLUP_NAME   "rollup.csv"
+#define DATABASE_NAME "results.db"
+#define SCENARIO_NAME "sweep.yaml"
+#define NAMES_MAX     100
+
+bool output_check(const struct options *options, char *why, size_t why_bytes)
+{
+    const char *folder = options->out ? options->out : "results";
+    enum folder_kind kind = folder_look(folder);
+    if (options->out && kind == FOLDER_FULL) {
+        snprintf(why, why_bytes, "--out %.512s: the folder is not empty; give a new or an empty one", folder);
+        return false;
+    }
+    if (kind != FOLDER_NONE && strlen(folder) < PATH_MAX - 256 && folder_can_hold(folder)) return true;
+    snprintf(why, why_bytes, "%s%.512s cannot be written to; give a folder that can with --out",
+             options->out ? "--out " : "", folder);
+    return false;
+}
+
+static void add_word(struct manifest *manifest, const char *word)
+{
+    if (manifest->word_count < MANIFEST_WORDS_MAX) manifest->words[manifest->word_count++] = word;
+}
+
+static void add_option(struct manifest *manifest, const char *name, const char *value)
+{
+    if (!value) return;
+    add_word(manifest, name);
+    add_word(manifest, value);
+}
+
+/* What to type inside the folder to get the same run again. */
+static void describe_command(struct manifest *manifest, const struct options *options, const struct job *job)
+{
+    add_word(manifest, "goldthread");
+    add_word(manifest, "run");
+    add_word(manifest, SCENARIO_NAME);
+    if (*job->population_path) add_option(manifest, "--population", job->population_path);
+    else if (options->population) add_option(manifest, "--population", options->population);
+    for (size_t at = 0; at < options->overrides.set_count; at++)
+        add_option(manifest, "--set", options->overrides.sets[at]);
+    add_option(manifest, "--design", options->overrides.design);
+    add_option(manifest, "--draws", options->overrides.draws);
+    add_option(manifest, "--seed", options->overrides.seed);
+}
+
+static void add_file(struct manifest *manifest, const char *name, struct span bytes, size_t rows)
+{
+    struct manifest_file *file = &manifest->files[manifest->file_count++];
+    snprintf(file->name, sizeof file->name, "%s", name);
+    file->bytes = bytes.size;
+    file->rows = rows;
+    file->sha256 = digest_of(bytes);
+}
+
+static bool write_database(struct output *output, const char *folder, const struct job *job, const struct node *root,
+                           size_t rows, char *why, size_t why_bytes)
+{
+    char path[PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/%s", folder, DATABASE_NAME);
+    if (!database_write(path, &output->manifest, job->plan, root, why, why_bytes)) return false;
+    struct buffer bytes = {0};
+    bool sound = file_read(path, SIZE_MAX - 1, &bytes, why, why_bytes);
+    if (sound) add_file(&output->manifest, DATABASE_NAME, buffer_span(&bytes), rows);
+    buffer_free(&bytes);
+    return sound;
+}
+
+static bool write_files(struct output *output, const char *folder, const struct job *job, const struct node *root,
+                        struct span csv, char *why, size_t why_bytes)
+{
+    struct manifest *manifest = &output->manifest;
+    struct buffer text = {0};
+    size_t rows = rows_count(csv);
+    add_file(manifest, ROLLUP_NAME, csv, rows);
+    bool sound = file_write(folder, ROLLUP_NAME, csv, why, why_bytes) &&
+                 write_database(output, folder, job, root, rows, why, why_bytes) &&
+                 file_write(folder, SCENARIO_NAME, buffer_span(&job->file), why, why_bytes);
+    if (!sound) return false;
+    add_file(manifest, SCENARIO_NAME, buffer_span(&job->file), 0);
+    if (!manifest_write(manifest, &text)) snprintf(why, why_bytes, "out of memory");
+    sound = !text.failed && text.size && file_write(folder, MANIFEST_NAME, buffer_span(&text), why, why_bytes);
+    buffer_free(&text);
+    folder_sync(folder);
+    return sound;
+}
+
+/* The name at which the stage is made: inside an empty folder that is there, or beside one to be. */
+static bool make_stage(const struct output *output, bool inside, char stage[PATH_MAX], char *why, size_t why_bytes)
+{
+    char parent[PATH_MAX];
+    snprintf(parent, sizeof parent, "%s", output->folder);
+    char *slash = strrchr(parent, '/');
+    if (!inside && slash && slash > parent) {
+        *slash = '\0';
+        if (!folder_make(parent, 0777, why, why_bytes)) return false;
+    }
+    snprintf(stage, PATH_MAX, inside ? "%.4000s/.stage-XXXXXX" : "%.4000s.stage-XXXXXX", output->folder);
+    if (mkdtemp(stage)) {
+        mode_t mask = umask(0);
+        umask(mask);
+        chmod(stage, 0777 & ~mask);
+        return true;
+    }
+    snprintf(why, why_bytes, "%s: %s", output->folder, strerror(errno));
+    return false;
+}
+
+static bool move(const char *from, const char *to, char *why, size_t why_bytes)
+{
+    if (rename(from, to) == 0) return true;
+    snprintf(why, why_bytes, "%s: %s", to, strerror(errno));
+    return false;
+}
+
+static bool move_files(const struct output *output, const char *stage, char *why, size_t why_bytes)
+{
+    char from[PATH_MAX + MANIFEST_NAME_BYTES], to[PATH_MAX + MANIFEST_NAME_BYTES];
+    bool sound = true;
+    size_t count = output->manifest.file_count, moved = 0;
+    for (; sound && moved <= count; moved++) {
+        const char *name = moved < count ? output->manifest.files[moved].name : MANIFEST_NAME;
+        snprintf(from, sizeof from, "%s/%s", stage, name);
+        snprintf(to, sizeof to, "%s/%s", output->folder, name);
+        sound = move(from, to, why, why_bytes);
+    }
+    for (size_t at = 0; !sound && at < moved && at < count; at++) {
+        snprintf(to, sizeof to, "%s/%s", output->folder, output->manifest.files[at].name);
+        unlink(to);
+    }
+    return sound;
+}
+
+static void trim_slashes(char *path)
+{
+    for (size_t size = strlen(path); size > 1 && path[size - 1] == '/'; size--) path[size - 1] = '\0';
+}
+
+/* Whether the folder holds this very run. */
+static bool holds_run(const char *folder, const struct digest *run)
+{
+    char path[PATH_MAX + 32], why[256], hex[DIGEST_HEX_BYTES];
+    struct buffer bytes = {0};
+    struct manifest_read manifest;
+    snprintf(path, sizeof path, "%s/%s", folder, MANIFEST_NAME);
+    digest_to_hex(run, hex);
+    bool same = file_read(path, 1u << 20, &bytes, why, sizeof why) &&
+                manifest_parse(buffer_span(&bytes), &manifest, why, sizeof why) && strcmp(manifest.run, hex) == 0;
+    buffer_free(&bytes);
+    return same;
+}
+
+/* results/NAME-DIGEST8; with a number behind it when another run has that name. True: this run is there. */
+static bool choose_folder(struct output *output)
+{
+    char hex[DIGEST_HEX_BYTES];
+    digest_to_hex(&output->manifest.digest, hex);
+    for (int at = 1; at < NAMES_MAX; at++) {
+        char number[16] = "";
+        if (at > 1) snprintf(number, sizeof number, "-%d", at);
+        snprintf(output->folder, sizeof output->folder, "results/%s-%.8s%s", output->manifest.sweep->name, hex, number);
+        if (folder_look(output->folder) != FOLDER_FULL) return false;
+        if (holds_run(output->folder, &output->manifest.run)) return true;
+    }
+    return false;
+}
+
+bool output_write(struct output *output, const struct options *options, const struct job *job, const struct node *root,
+                  struct span csv, const struct digest *digest, char *why, size_t why_bytes)
+{
+    const struct sweep *sweep = &job->scenario->sweep;
+    *output = (struct output){.manifest = {.sweep = sweep,
+                                           .sweep_id = job->sweep,
+                                           .run = manifest_run(sweep, &job->sweep, digest),
+                                           .digest = *digest,
+                                           .failed_draws = root->failed_draws}};
+    describe_command(&output->manifest, options, job);
+    bool is_there = false;
+    if (options->out) snprintf(output->folder, sizeof output->folder, "%s", options->out);
+    else is_there = choose_folder(output);
+    trim_slashes(output->folder);
+    char stage[PATH_MAX];
+    bool inside = !is_there && folder_look(output->folder) == FOLDER_EMPTY;
+    if (!make_stage(output, inside, stage, why, why_bytes)) return false;
+    bool sound = write_files(output, stage, job, root, csv, why, why_bytes);
+    if (sound && inside) sound = move_files(output, stage, why, why_bytes);
+    else if (sound && !is_there) sound = move(stage, output->folder, why, why_bytes);
+    folder_remove(stage);
+    folder_sync(inside ? output->folder : ".");
+    return sound;
+}

@@ -1,0 +1,25 @@
+/* The results folder: made whole, or not at all. */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "manifest.h"
+#include "node.h"
+#include "options.h"
+#include "shell_job.h"
+
+struct output {
+    char folder[PATH_MAX];
+    struct manifest manifest; /* as written; its words point into the job and the options */
+};
+
+/* Checks before anything starts that --out, when given, can hold the results. False: `why` holds one line
+ * and the exit status is STATUS_USAGE. */
+bool output_check(const struct options *options, char *why, size_t why_bytes);
+
+/* Writes all files into a folder beside, and moves it into place; or, into an empty folder that is there,
+ * file by file, the manifest last. Without --out the folder is results/NAME-DIGEST8, and when that holds
+ * this very run already it stays as it is. False: `why` holds one line and nothing is left behind. */
+bool output_write(struct output *output, const struct options *options, const struct job *job, const struct node *root,
+                  struct span csv, const struct digest *digest, char *why, size_t why_bytes);

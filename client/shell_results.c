@@ -1,0 +1,196 @@
+/* goldthread results: the figures of a run, from its folder or from a server. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "manifest.h"
+#include "population.h"
+#include "population_codec.h"
+#include "registry.h"
+#include "rows.h"
+#include "shell_commands.h"
+#include "shell_files.h"
+#include "shell_job.h"
+#include "shell_talk.h"
+#include "sweep_codec.h"
+#include "table.h"
+
+#define ROLLUP_NAME      "rollup.csv"
+#define ROLLUP_BYTES_MAX ((size_t)1 << 32)
+#define PIECE_BYTES      512
+
+static enum exit_status fail(const char *what, const char *why)
+{
+    fprintf(stderr, "goldthread results: %s%s%s\n", what, *what ? ": " : "", why);
+    return STATUS_FAILED;
+}
+
+static enum exit_status put_out(const struct options *options, struct span bytes)
+{
+    const char *name = options->format == FORMAT_JSON ? "rollup.json" : ROLLUP_NAME;
+    char why[PATH_MAX + 256];
+    if (!options->out) {
+        fwrite(bytes.data, 1, bytes.size, stdout);
+        return STATUS_DONE;
+    }
+    if (folder_look(options->out) == FOLDER_FULL) {
+        fail(options->out, "the folder is not empty; give a new or an empty one");
+        return STATUS_USAGE;
+    }
+    if (!folder_make(options->out, 0777, why, sizeof why)) return fail("", why);
+    return file_write(options->out, name, bytes, why, sizeof why) ? STATUS_DONE : fail("", why);
+}
+
+static enum exit_status print_rollup(const struct options *options, struct span csv)
+{
+    if (options->format == FORMAT_CSV) return put_out(options, csv);
+    struct buffer json = {0};
+    char why[256] = "out of memory";
+    enum exit_status status =
+        rows_to_json(csv, &json, why, sizeof why) ? put_out(options, buffer_span(&json)) : fail(ROLLUP_NAME, why);
+    buffer_free(&json);
+    return status;
+}
+
+/* Reads one file of a folder and holds it against the manifest. */
+static bool check_file(const char *folder, const struct manifest_file *file, struct buffer *bytes, char *why,
+                       size_t why_bytes)
+{
+    char path[PATH_MAX], reason[256];
+    snprintf(path, sizeof path, "%s/%s", folder, file->name);
+    if (!file_read(path, ROLLUP_BYTES_MAX, bytes, reason, sizeof reason)) {
+        snprintf(why, why_bytes, "%s cannot be read: %s", file->name, reason);
+        return false;
+    }
+    struct digest digest = digest_of(buffer_span(bytes));
+    if (bytes->size == file->bytes && digest_equal(&digest, &file->sha256)) return true;
+    snprintf(why, why_bytes, "%s was altered: its SHA-256 is not the manifest's", file->name);
+    return false;
+}
+
+static enum exit_status read_folder(const struct options *options, const struct manifest_read *manifest)
+{
+    struct buffer csv = {0};
+    char why[PIECE_BYTES] = "the manifest lists no " ROLLUP_NAME;
+    bool sound = true, found = false;
+    for (size_t at = 0; sound && at < manifest->file_count; at++) {
+        struct buffer bytes = {0};
+        sound = check_file(options->operand, &manifest->files[at], &bytes, why, sizeof why);
+        bool is_rollup = strcmp(manifest->files[at].name, ROLLUP_NAME) == 0;
+        found = found || is_rollup;
+        if (is_rollup && sound) csv = bytes;
+        else buffer_free(&bytes);
+    }
+    enum exit_status status = sound && found ? print_rollup(options, buffer_span(&csv)) : fail(options->operand, why);
+    buffer_free(&csv);
+    return status;
+}
+
+static enum exit_status from_folder(const struct options *options)
+{
+    struct manifest_read manifest;
+    struct buffer bytes = {0};
+    char path[PATH_MAX], why[PIECE_BYTES];
+    enum exit_status status = STATUS_FAILED;
+    snprintf(path, sizeof path, "%s/%s", options->operand, MANIFEST_NAME);
+    if (!file_read(path, 1u << 20, &bytes, why, sizeof why)) {
+        fail(path, why);
+        status = STATUS_USAGE; /* no folder of results */
+    } else if (!manifest_parse(buffer_span(&bytes), &manifest, why, sizeof why)) {
+        fail(path, why);
+    } else {
+        status = read_folder(options, &manifest);
+    }
+    buffer_free(&bytes);
+    return status;
+}
+
+/* What a server says about a sweep, enough to make its table. */
+struct remote {
+    struct sweep sweep;
+    const struct model *model;
+    struct population *population;
+    struct plan *plan;
+    struct node *root;
+};
+
+static enum exit_status fetch_sweep(struct talk *talk, const struct digest *id, struct remote *remote)
+{
+    struct message question = {.kind = MESSAGE_FETCH, .fetch = {ITEM_SWEEP, *id}};
+    const char *why = "";
+    enum talk_result result = talk_ask(talk, &question, MESSAGE_ITEM);
+    if (result != TALK_OK) return talk_fail(talk, result, "results");
+    if (!sweep_decode(talk->answer->item.bytes, &remote->sweep, &why)) return fail("the sweep cannot be read", why);
+    remote->model = model_find(remote->sweep.model);
+    bool same = remote->model && strcmp(remote->model->version, remote->sweep.model_version) == 0;
+    return same ? STATUS_DONE : fail(remote->sweep.model_version, "this program has another version of the model");
+}
+
+static enum exit_status fetch_population(struct talk *talk, struct remote *remote)
+{
+    const char *why = "out of memory";
+    remote->population = population_built_in();
+    struct digest built_in = remote->population ? population_identity(remote->population) : (struct digest){0};
+    if (digest_equal(&built_in, &remote->sweep.population)) return STATUS_DONE;
+    population_free(remote->population);
+    remote->population = NULL;
+    struct message question = {.kind = MESSAGE_FETCH, .fetch = {ITEM_POPULATION, remote->sweep.population}};
+    enum talk_result result = talk_ask(talk, &question, MESSAGE_ITEM);
+    if (result != TALK_OK) return talk_fail(talk, result, "results");
+    remote->population = population_decode(talk->answer->item.bytes, &why);
+    return remote->population ? STATUS_DONE : fail("the population cannot be read", why);
+}
+
+static enum exit_status fetch_root(struct talk *talk, const struct digest *id, struct remote *remote)
+{
+    char why[PIECE_BYTES];
+    const char *reason = "";
+    remote->plan = plan_new(&remote->sweep, remote->population, remote->model, why, sizeof why);
+    if (!remote->plan) return fail("the plan cannot be made", why);
+    struct message question = {.kind = MESSAGE_RESULT, .result = {*id}};
+    enum talk_result result = talk_ask_aggregator(talk, &question, MESSAGE_OUTCOME);
+    if (result != TALK_OK) return talk_fail(talk, result, "results");
+    if (talk->answer->outcome.node.size == 0) return fail("", "nothing of this sweep is done yet");
+    if (!talk->answer->outcome.complete)
+        fprintf(stderr, "note: an estimate, from %llu draws so far\n", (unsigned long long)talk->answer->outcome.draws);
+    remote->root = node_decode(talk->answer->outcome.node, remote->plan->figure_count, &reason);
+    return remote->root ? STATUS_DONE : fail("the result cannot be read", reason);
+}
+
+static enum exit_status print_remote(const struct options *options, const struct remote *remote)
+{
+    struct buffer csv = {0};
+    enum exit_status status = table_csv(remote->plan, remote->root, &csv) ? print_rollup(options, buffer_span(&csv))
+                                                                          : fail("", "out of memory");
+    buffer_free(&csv);
+    return status;
+}
+
+static enum exit_status from_server(const struct options *options)
+{
+    struct remote remote = {0};
+    struct talk talk;
+    struct digest id;
+    enum exit_status status = talk_open(&talk, options);
+    if (status != STATUS_DONE) return status;
+    status = talk_find_sweep(&talk, options->operand, "results", &id);
+    if (status == STATUS_DONE) status = fetch_sweep(&talk, &id, &remote);
+    if (status == STATUS_DONE) status = fetch_population(&talk, &remote);
+    if (status == STATUS_DONE) status = fetch_root(&talk, &id, &remote);
+    if (status == STATUS_DONE) status = print_remote(options, &remote);
+    talk_close(&talk);
+    node_free(remote.root);
+    plan_free(remote.plan);
+    population_free(remote.population);
+    return status;
+}
+
+/* A folder that is there is meant before a sweep's id. */
+enum exit_status command_results(const struct options *options)
+{
+    size_t hex = strspn(options->operand, "0123456789abcdef");
+    enum folder_kind kind = folder_look(options->operand);
+    bool is_folder = kind == FOLDER_EMPTY || kind == FOLDER_FULL;
+    if (!is_folder && hex == strlen(options->operand) && hex > 0) return from_server(options);
+    return from_folder(options);
+}

@@ -1,0 +1,229 @@
+/* goldthread run: a whole sweep on this machine. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "headline.h"
+#include "process.h"
+#include "shell_cluster.h"
+#include "shell_commands.h"
+#include "shell_files.h"
+#include "shell_output.h"
+#include "table.h"
+
+#define REDRAW_MS       100
+#define LINE_MS         3000
+#define COLUMNS_DEFAULT 100
+
+/* Progress on stderr: one line redrawn on a terminal, a line now and then elsewhere. */
+struct display {
+    bool is_quiet, is_terminal, is_drawn;
+    uint64_t due_ms;
+};
+
+static size_t terminal_columns(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col - 1u : COLUMNS_DEFAULT;
+}
+
+static struct display display_open(const struct options *options)
+{
+    bool is_terminal = isatty(STDERR_FILENO);
+    return (struct display){
+        .is_quiet = options->quiet, .is_terminal = is_terminal, .due_ms = is_terminal ? 0 : clock_ms() + LINE_MS};
+}
+
+static void display_show(struct display *display, const struct progress *progress)
+{
+    uint64_t now_ms = clock_ms();
+    if (display->is_quiet || now_ms < display->due_ms) return;
+    char line[256];
+    progress_line(progress, display->is_terminal ? terminal_columns() : sizeof line, line, sizeof line);
+    fprintf(stderr, display->is_terminal ? "\r%s\033[K" : "%s\n", line);
+    display->is_drawn = true;
+    display->due_ms = now_ms + (display->is_terminal ? REDRAW_MS : LINE_MS);
+}
+
+/* Takes the line away, so that what follows stands alone. */
+static void display_close(struct display *display)
+{
+    if (display->is_terminal && display->is_drawn) fprintf(stderr, "\r\033[K");
+}
+
+struct report {
+    uint64_t done, failed, cached;
+    uint32_t workers;
+    double seconds;
+};
+
+static json_t *list_files(const struct output *output)
+{
+    json_t *list = json_array();
+    for (size_t at = 0; at <= output->manifest.file_count; at++) {
+        char path[PATH_MAX + MANIFEST_NAME_BYTES];
+        const char *name = at < output->manifest.file_count ? output->manifest.files[at].name : MANIFEST_NAME;
+        snprintf(path, sizeof path, "%s/%s", output->folder, name);
+        json_array_append_new(list, json_string(path));
+    }
+    return list;
+}
+
+static json_t *hex(const struct digest *digest)
+{
+    char text[DIGEST_HEX_BYTES];
+    digest_to_hex(digest, text);
+    return json_string(text);
+}
+
+static void print_json(const struct output *output, const struct job *job, const struct report *report)
+{
+    json_t *root = json_object(), *blocks = json_object();
+    json_object_set_new(blocks, "done", json_integer((json_int_t)report->done));
+    json_object_set_new(blocks, "failed", json_integer((json_int_t)report->failed));
+    json_object_set_new(blocks, "cached", json_integer((json_int_t)report->cached));
+    json_object_set_new(root, "sweep", hex(&output->manifest.sweep_id));
+    json_object_set_new(root, "run", hex(&output->manifest.run));
+    json_object_set_new(root, "digest", hex(&output->manifest.digest));
+    json_object_set_new(root, "draws", json_integer((json_int_t)job->scenario->sweep.draws));
+    json_object_set_new(root, "model_runs", json_integer((json_int_t)job_model_runs(job)));
+    json_object_set_new(root, "blocks", blocks);
+    json_object_set_new(root, "seconds", json_real(report->seconds));
+    json_object_set_new(root, "workers", json_integer(report->workers));
+    json_object_set_new(root, "files", list_files(output));
+    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    json_decref(root);
+    if (text) puts(text);
+    free(text);
+}
+
+static void print_text(const struct output *output, const struct job *job, const struct node *root,
+                       const struct report *report)
+{
+    struct buffer table = {0};
+    char id[DIGEST_HEX_BYTES], runs[32];
+    headline_write(job->plan, root, &table);
+    fwrite(table.data, 1, table.size, stdout);
+    buffer_free(&table);
+    progress_count(job_model_runs(job), runs, sizeof runs);
+    digest_to_hex(&output->manifest.digest, id);
+    printf("\n%s model runs in %.2f s with %u workers", runs, report->seconds, report->workers);
+    if (report->cached) printf("; %llu blocks were there already", (unsigned long long)report->cached);
+    if (root->failed_draws) printf("; %llu draws failed", (unsigned long long)root->failed_draws);
+    printf("\ndigest %s\n", id);
+    for (size_t at = 0; at < output->manifest.file_count; at++)
+        printf("%s/%s\n", output->folder, output->manifest.files[at].name);
+    printf("%s/%s\n", output->folder, MANIFEST_NAME);
+}
+
+/* Renders the table here and compares it with the digest that the aggregator made: the figures that are
+ * written are the figures that were agreed on. */
+static enum exit_status finish(struct cluster *cluster, const struct job *job, const struct options *options)
+{
+    struct buffer csv = {0};
+    char why[PATH_MAX + 512] = "out of memory";
+    struct output output;
+    bool sound = table_csv(job->plan, cluster->root, &csv);
+    struct digest digest = digest_of(buffer_span(&csv));
+    if (sound && !digest_equal(&digest, &cluster->digest)) {
+        snprintf(why, sizeof why,
+                 "the table made here differs from the aggregator's; are all programs of one version?");
+        sound = false;
+    }
+    sound = sound && output_write(&output, options, job, cluster->root, buffer_span(&csv), &digest, why, sizeof why);
+    buffer_free(&csv);
+    if (!sound) {
+        fprintf(stderr, "goldthread run: %s\n", why);
+        return STATUS_FAILED;
+    }
+    struct report report = {.done = cluster->progress.done,
+                            .failed = cluster->progress.failed,
+                            .cached = cluster->progress.at_start,
+                            .workers = cluster->worker_count,
+                            .seconds = (double)(clock_ms() - cluster->start_ms) / 1000};
+    if (options->json) print_json(&output, job, &report);
+    else print_text(&output, job, cluster->root, &report);
+    return STATUS_DONE;
+}
+
+static enum cluster_status follow(struct cluster *cluster, const struct options *options)
+{
+    struct display display = display_open(options);
+    enum cluster_status status;
+    while ((status = cluster_step(cluster)) == CLUSTER_RUNNING) display_show(&display, &cluster->progress);
+    display_close(&display);
+    return status;
+}
+
+/* A broker that remembers a failure would repeat it. The aggregator's store is the record of what was
+ * done; an empty broker learns it from there. */
+static void forget_failure(const struct state *state)
+{
+    char journal[PATH_MAX + 16];
+    snprintf(journal, sizeof journal, "%s/broker", state->folder);
+    folder_remove(journal);
+}
+
+static enum exit_status compute(struct cluster *cluster, const struct job *job, struct state *state,
+                                const struct options *options)
+{
+    switch (follow(cluster, options)) {
+    case CLUSTER_DONE:
+        cluster_stop(cluster);
+        return finish(cluster, job, options);
+    case CLUSTER_INTERRUPTED:
+        cluster_stop(cluster);
+        fprintf(stderr,
+                "goldthread run: interrupted with %llu of %llu blocks done; the same command goes on from there\n",
+                (unsigned long long)cluster->progress.done, (unsigned long long)cluster->progress.blocks);
+        return STATUS_INTERRUPTED;
+    default:
+        cluster_stop(cluster);
+        forget_failure(state);
+        fprintf(stderr, "goldthread run: %s\n", cluster->why);
+        return STATUS_FAILED;
+    }
+}
+
+static enum exit_status run_job(const struct job *job, const struct options *options, int stop_fd)
+{
+    struct state state;
+    struct cluster cluster;
+    char why[PATH_MAX + 256];
+    if (!state_open(&state, &job->sweep, why, sizeof why)) {
+        fprintf(stderr, "goldthread run: %s\n", why);
+        return STATUS_FAILED;
+    }
+    enum exit_status status = STATUS_FAILED;
+    if (cluster_open(&cluster, job, &state, job_worker_count(options), stop_fd))
+        status = compute(&cluster, job, &state, options);
+    else fprintf(stderr, "goldthread run: %s\n", cluster.why);
+    bool some_done = cluster.progress.done > 0 || state.is_resumed;
+    cluster_close(&cluster);
+    state_close(&state, status != STATUS_DONE && some_done);
+    return status;
+}
+
+enum exit_status command_run(const struct options *options)
+{
+    struct job job;
+    char why[JOB_WHY_BYTES];
+    int stop_fd = process_stop_fd();
+    if (stop_fd < 0) {
+        fprintf(stderr, "goldthread run: signals cannot be taken\n");
+        return STATUS_FAILED;
+    }
+    enum exit_status status = STATUS_USAGE;
+    if (!job_open(&job, options, why) || !output_check(options, why, sizeof why)) {
+        fprintf(stderr, "%s\n", why);
+    } else {
+        job_print_notes(&job, options);
+        status = run_job(&job, options, stop_fd);
+    }
+    job_close(&job);
+    close(stop_fd);
+    return status;
+}
