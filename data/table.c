@@ -40,7 +40,7 @@ const char *table_text(struct table *table, size_t column)
     return copy;
 }
 
-double table_number(struct table *table, size_t column, double blank)
+double table_value(struct table *table, size_t column, double blank)
 {
     assert(column < table->column_count);
     double value = blank;

@@ -27,7 +27,7 @@ bool table_next(struct table *table);
 const char *table_text(struct table *table, size_t column);
 
 /* A number, or `blank` for an empty field. */
-double table_number(struct table *table, size_t column, double blank);
+double table_value(struct table *table, size_t column, double blank);
 
 /* Says what is wrong with the row on stderr, and aborts. */
 _Noreturn void table_stop(const struct table *table, const char *what);
