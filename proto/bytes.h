@@ -5,18 +5,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct span {              /* borrowed */
+struct span { /* borrowed */
     const uint8_t *data;
     size_t size;
 };
 
-struct buffer {            /* owned; zero-initialised is empty */
+struct buffer { /* owned; zero-initialised is empty */
     uint8_t *data;
     size_t size, capacity;
-    bool failed;           /* memory ran out: contents are not to be used */
+    bool failed; /* memory ran out: contents are not to be used */
 };
 
 void buffer_append(struct buffer *buffer, const void *data, size_t size);
-void buffer_clear(struct buffer *buffer);  /* keeps the memory */
-void buffer_free(struct buffer *buffer);   /* leaves it empty and usable */
+void buffer_clear(struct buffer *buffer); /* keeps the memory */
+void buffer_free(struct buffer *buffer);  /* leaves it empty and usable */
 struct span buffer_span(const struct buffer *buffer);

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "utf8.h"
+
 /* The first byte of a msgpack value says its type; these are the types that are read here. */
 enum {
     FIX_POSITIVE_MAX = 0x7f,
@@ -222,31 +224,6 @@ void cursor_digest(struct cursor *cursor, struct digest *digest)
     else cursor_fail(cursor, "a digest that is not 32 bytes");
 }
 
-/* Bytes of the UTF-8 character at `at`, as RFC 3629 allows it (no surrogate, nothing overlong); 0: none. */
-static size_t character_size(const uint8_t *at, size_t left)
-{
-    uint8_t lead = at[0];
-    if (lead == 0) return 0;
-    if (lead < 0x80) return 1;
-    size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || size > left) return 0;
-    uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    if (at[1] < low || at[1] > high) return 0;
-    for (size_t next = 2; next < size; next++)
-        if ((at[next] & 0xc0) != 0x80) return 0;
-    return size;
-}
-
-static bool is_text(const uint8_t *bytes, size_t size)
-{
-    for (size_t at = 0, step; at < size; at += step) {
-        step = character_size(bytes + at, size - at);
-        if (step == 0) return false;
-    }
-    return true;
-}
-
 static size_t take_string_size(struct cursor *cursor)
 {
     uint8_t type;
@@ -265,7 +242,7 @@ void cursor_string(struct cursor *cursor, char *text, size_t capacity)
     if (size >= capacity) cursor_fail(cursor, "a string above its bound");
     const uint8_t *bytes = take(cursor, size);
     if (cursor->error) return;
-    if (!is_text(bytes, size)) {
+    if (utf8_prefix(bytes, size) != size) {
         cursor_fail(cursor, "a string that is not UTF-8 without NUL");
         return;
     }

@@ -15,7 +15,7 @@
 
 struct cursor {
     const uint8_t *at, *end;
-    const char *error;    /* NULL, or the first error: a constant string */
+    const char *error; /* NULL, or the first error: a constant string */
 };
 
 struct cursor cursor_over(struct span bytes);
@@ -31,7 +31,7 @@ uint64_t cursor_uint(struct cursor *cursor, uint64_t max);
 uint64_t cursor_uint_from(struct cursor *cursor, uint64_t min, uint64_t max); /* 0, not min, on an error */
 int64_t cursor_int(struct cursor *cursor, int64_t min, int64_t max);
 bool cursor_bool(struct cursor *cursor);
-double cursor_double(struct cursor *cursor);        /* float64 only; NaN stands for nil, the only way to write it */
+double cursor_double(struct cursor *cursor); /* float64 only; NaN stands for nil, the only way to write it */
 
 /* A finite float64 in min..max that is not -0.0; 0.0 on an error. */
 double cursor_number(struct cursor *cursor, double min, double max);

@@ -266,7 +266,7 @@ static void encode_field(const struct field *field, const char *holder, struct b
         pack_bool(out, *(const bool *)value);
         return;
     case FIELD_TEXT:
-        pack_string(out, value);
+        pack_text(out, value);
         return;
     case FIELD_DIGEST:
         pack_digest(out, value);

@@ -10,16 +10,16 @@
 
 #include "bytes.h"
 
-#define MESSAGE_VERSION 1
-#define MESSAGE_BYTES_MAX (64u << 20)   /* ZMQ_MAXMSGSIZE of every socket */
-#define MESSAGE_NAME_BYTES 64
-#define MESSAGE_ENDPOINT_BYTES 256
-#define MESSAGE_TEXT_BYTES 512
-#define MESSAGE_TOKENS_MAX 64
-#define MESSAGE_RANGES_MAX 1024
-#define MESSAGE_SWEEPS_MAX 256
-#define MESSAGE_BLOCKS_MAX (UINT64_C(1) << 40)   /* of a sweep; block numbers are below */
-#define MESSAGE_LEVEL_MAX 40                     /* of a node of the fold */
+#define MESSAGE_VERSION         1
+#define MESSAGE_BYTES_MAX       (64u << 20) /* ZMQ_MAXMSGSIZE of every socket */
+#define MESSAGE_NAME_BYTES      64
+#define MESSAGE_ENDPOINT_BYTES  256
+#define MESSAGE_TEXT_BYTES      512
+#define MESSAGE_TOKENS_MAX      64
+#define MESSAGE_RANGES_MAX      1024
+#define MESSAGE_SWEEPS_MAX      256
+#define MESSAGE_BLOCKS_MAX      (UINT64_C(1) << 40) /* of a sweep; block numbers are below */
+#define MESSAGE_LEVEL_MAX       40                  /* of a node of the fold */
 #define MESSAGE_INTERVAL_MS_MAX (24u * 3600 * 1000)
 
 /* What message_decode() says of a message of another MESSAGE_VERSION. */
@@ -27,39 +27,39 @@
 
 enum message_kind {
     /* any program -> broker */
-    MESSAGE_HELLO = 1,   /* I am here: role, name, instance, endpoint */
-    MESSAGE_FETCH,       /* send me the sweep or population with this digest */
-    MESSAGE_GOODBYE,     /* I leave; my leases are free */
+    MESSAGE_HELLO = 1, /* I am here: role, name, instance, endpoint */
+    MESSAGE_FETCH,     /* send me the sweep or population with this digest */
+    MESSAGE_GOODBYE,   /* I leave; my leases are free */
     /* broker -> any program */
-    MESSAGE_WELCOME,     /* registered: intervals and the aggregator's endpoint */
-    MESSAGE_STRANGER,    /* I do not know you: say HELLO again */
-    MESSAGE_ITEM,        /* answer to FETCH */
-    MESSAGE_ERROR,       /* refused: a code and one line */
+    MESSAGE_WELCOME,  /* registered: intervals and the aggregator's endpoint */
+    MESSAGE_STRANGER, /* I do not know you: say HELLO again */
+    MESSAGE_ITEM,     /* answer to FETCH */
+    MESSAGE_ERROR,    /* refused: a code and one line */
     /* worker -> broker */
-    MESSAGE_HEARTBEAT,   /* alive; leases held, room for more */
-    MESSAGE_DONE,        /* blocks of a lease are folded */
-    MESSAGE_FAILED,      /* blocks of a lease could not be done */
+    MESSAGE_HEARTBEAT, /* alive; leases held, room for more */
+    MESSAGE_DONE,      /* blocks of a lease are folded */
+    MESSAGE_FAILED,    /* blocks of a lease could not be done */
     /* broker -> worker */
-    MESSAGE_LEASE,       /* blocks lent under a token */
-    MESSAGE_CANCEL,      /* drop the leases of this sweep */
+    MESSAGE_LEASE,  /* blocks lent under a token */
+    MESSAGE_CANCEL, /* drop the leases of this sweep */
     /* worker -> aggregator */
-    MESSAGE_PARTIAL,     /* a folded subtree of blocks */
+    MESSAGE_PARTIAL, /* a folded subtree of blocks */
     /* aggregator -> worker */
-    MESSAGE_FOLDED,      /* committed, or why not */
+    MESSAGE_FOLDED, /* committed, or why not */
     /* client -> broker */
-    MESSAGE_SUBMIT,      /* a sweep and its population */
-    MESSAGE_STATUS,      /* one sweep, or all */
+    MESSAGE_SUBMIT, /* a sweep and its population */
+    MESSAGE_STATUS, /* one sweep, or all */
     /* broker -> client */
-    MESSAGE_ACCEPTED,    /* committed: the sweep's digest */
-    MESSAGE_SWEEPS,      /* answer to STATUS */
+    MESSAGE_ACCEPTED, /* committed: the sweep's digest */
+    MESSAGE_SWEEPS,   /* answer to STATUS */
     /* aggregator -> broker */
-    MESSAGE_HELD,        /* blocks of a sweep that are on disk here */
+    MESSAGE_HELD, /* blocks of a sweep that are on disk here */
     /* broker -> aggregator */
-    MESSAGE_WANTED,      /* sweeps that are open here */
+    MESSAGE_WANTED, /* sweeps that are open here */
     /* client -> aggregator */
-    MESSAGE_RESULT,      /* send what is folded of this sweep */
+    MESSAGE_RESULT, /* send what is folded of this sweep */
     /* aggregator -> client */
-    MESSAGE_OUTCOME,     /* answer to RESULT */
+    MESSAGE_OUTCOME, /* answer to RESULT */
     MESSAGE_KIND_END
 };
 
@@ -71,7 +71,7 @@ enum message_error { ERROR_MALFORMED = 1, ERROR_VERSION, ERROR_UNKNOWN, ERROR_RE
 enum sweep_state { SWEEP_RUNNING = 1, SWEEP_PAUSED, SWEEP_DONE, SWEEP_FAILED, SWEEP_CANCELLED };
 
 struct block_range {
-    uint64_t first, count;              /* count at least 1 */
+    uint64_t first, count; /* count at least 1 */
 };
 
 struct sweep_status {
@@ -79,8 +79,8 @@ struct sweep_status {
     char name[MESSAGE_NAME_BYTES];
     enum sweep_state state;
     uint64_t draws, scenarios, blocks, done, leased, failed;
-    struct digest result;               /* digest of the rollup once DONE; zero before */
-    char text[MESSAGE_TEXT_BYTES];      /* why it failed; empty otherwise */
+    struct digest result;          /* digest of the rollup once DONE; zero before */
+    char text[MESSAGE_TEXT_BYTES]; /* why it failed; empty otherwise */
 };
 
 /* Spans and pointers are borrowed: from the received bytes when decoded, from the caller's memory
@@ -88,34 +88,106 @@ struct sweep_status {
 struct message {
     enum message_kind kind;
     union {
-        struct { enum message_role role; char name[MESSAGE_NAME_BYTES]; uint64_t instance;
-                 char program[MESSAGE_NAME_BYTES]; char endpoint[MESSAGE_ENDPOINT_BYTES]; } hello;
-        struct { enum message_item item; struct digest digest; } fetch;
-        struct { uint64_t heartbeat_ms, lease_ms; char aggregator[MESSAGE_ENDPOINT_BYTES]; } welcome;
-        struct { enum message_item item; struct digest digest; struct span bytes; } item;
-        struct { enum message_error code; char text[MESSAGE_TEXT_BYTES]; } error;
-        struct { uint64_t room; uint32_t token_count; uint64_t tokens[MESSAGE_TOKENS_MAX]; } heartbeat;
-        struct { uint64_t token; struct digest sweep; struct block_range blocks; uint64_t compute_us; } done;
-        struct { uint64_t token; struct digest sweep; struct block_range blocks; enum message_cause cause;
-                 char text[MESSAGE_TEXT_BYTES]; } failed;
-        struct { uint64_t token; struct digest sweep; struct block_range blocks; } lease;
-        struct { struct digest sweep; } cancel, status, result; /* status: zero digest for all */
-        struct { struct digest sweep; uint32_t level; uint64_t index; struct span node; } partial;
-        struct { struct digest sweep; uint32_t level; uint64_t index; enum message_outcome outcome;
-                 char text[MESSAGE_TEXT_BYTES]; } folded;
-        struct { struct span sweep, population; } submit; /* population empty: known to be built in */
-        struct { struct digest sweep; bool known; } accepted; /* known: it was there before */
-        struct { char aggregator[MESSAGE_ENDPOINT_BYTES]; uint32_t workers; uint64_t wanted_workers;
-                 uint32_t count; struct sweep_status list[MESSAGE_SWEEPS_MAX]; } sweeps;
-        struct { struct digest sweep; bool complete; struct digest result;
-                 uint32_t count; struct block_range ranges[MESSAGE_RANGES_MAX]; } held;
-        struct { uint32_t count; struct digest sweeps[MESSAGE_SWEEPS_MAX]; } wanted;
-        struct { struct digest sweep; uint64_t blocks, draws; bool complete; struct digest digest;
-                 struct span node; } outcome; /* node: empty when nothing is folded */
+        struct {
+            enum message_role role;
+            char name[MESSAGE_NAME_BYTES];
+            uint64_t instance;
+            char program[MESSAGE_NAME_BYTES];
+            char endpoint[MESSAGE_ENDPOINT_BYTES];
+        } hello;
+        struct {
+            enum message_item item;
+            struct digest digest;
+        } fetch;
+        struct {
+            uint64_t heartbeat_ms, lease_ms;
+            char aggregator[MESSAGE_ENDPOINT_BYTES];
+        } welcome;
+        struct {
+            enum message_item item;
+            struct digest digest;
+            struct span bytes;
+        } item;
+        struct {
+            enum message_error code;
+            char text[MESSAGE_TEXT_BYTES];
+        } error;
+        struct {
+            uint64_t room;
+            uint32_t token_count;
+            uint64_t tokens[MESSAGE_TOKENS_MAX];
+        } heartbeat;
+        struct {
+            uint64_t token;
+            struct digest sweep;
+            struct block_range blocks;
+            uint64_t compute_us;
+        } done;
+        struct {
+            uint64_t token;
+            struct digest sweep;
+            struct block_range blocks;
+            enum message_cause cause;
+            char text[MESSAGE_TEXT_BYTES];
+        } failed;
+        struct {
+            uint64_t token;
+            struct digest sweep;
+            struct block_range blocks;
+        } lease;
+        struct {
+            struct digest sweep;
+        } cancel, status, result; /* status: zero digest for all */
+        struct {
+            struct digest sweep;
+            uint32_t level;
+            uint64_t index;
+            struct span node;
+        } partial;
+        struct {
+            struct digest sweep;
+            uint32_t level;
+            uint64_t index;
+            enum message_outcome outcome;
+            char text[MESSAGE_TEXT_BYTES];
+        } folded;
+        struct {
+            struct span sweep, population;
+        } submit; /* population empty: known to be built in */
+        struct {
+            struct digest sweep;
+            bool known;
+        } accepted; /* known: it was there before */
+        struct {
+            char aggregator[MESSAGE_ENDPOINT_BYTES];
+            uint32_t workers;
+            uint64_t wanted_workers;
+            uint32_t count;
+            struct sweep_status list[MESSAGE_SWEEPS_MAX];
+        } sweeps;
+        struct {
+            struct digest sweep;
+            bool complete;
+            struct digest result;
+            uint32_t count;
+            struct block_range ranges[MESSAGE_RANGES_MAX];
+        } held;
+        struct {
+            uint32_t count;
+            struct digest sweeps[MESSAGE_SWEEPS_MAX];
+        } wanted;
+        struct {
+            struct digest sweep;
+            uint64_t blocks, draws;
+            bool complete;
+            struct digest digest;
+            struct span node;
+        } outcome; /* node: empty when nothing is folded */
     };
 };
 
-/* Appends the message. What lies beyond a list's count is not looked at. */
+/* Appends the message. What lies beyond a list's count is not looked at. A text ends at the first byte
+ * that is not UTF-8, so that one that was cut to fit in the middle of a character still arrives. */
 void message_encode(const struct message *message, struct buffer *out);
 
 /* Reads one message, every bound checked, nothing allocated. Writes what the message holds and nothing

@@ -6,6 +6,8 @@
 
 #include <msgpack/pack.h>
 
+#include "utf8.h"
+
 static int append(void *buffer, const char *data, size_t size)
 {
     buffer_append(buffer, data, size);
@@ -61,13 +63,22 @@ void pack_number(struct buffer *buffer, double value)
     pack_double(buffer, value == 0.0 ? 0.0 : value);
 }
 
-void pack_string(struct buffer *buffer, const char *text)
+static void pack_characters(struct buffer *buffer, const char *text, size_t size)
 {
-    size_t size = strlen(text);
     assert(size <= UINT32_MAX);
     msgpack_packer packer = packer_into(buffer);
     msgpack_pack_str(&packer, size);
     msgpack_pack_str_body(&packer, text, size);
+}
+
+void pack_string(struct buffer *buffer, const char *text)
+{
+    pack_characters(buffer, text, strlen(text));
+}
+
+void pack_text(struct buffer *buffer, const char *text)
+{
+    pack_characters(buffer, text, utf8_prefix(text, strlen(text)));
 }
 
 void pack_bin(struct buffer *buffer, struct span bytes)

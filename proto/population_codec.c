@@ -7,6 +7,7 @@
 
 #include "cursor.h"
 #include "pack.h"
+#include "utf8.h"
 
 /* A population and its columns are one allocation. The rows it was made for are kept, because the
  * caller may lower `count` and the names of all of them are to be freed. */
@@ -85,7 +86,8 @@ void population_free(struct population *population)
 bool population_set_name(struct population *population, size_t row, const char *text)
 {
     assert(population->name && row < ((struct owned *)population)->rows);
-    if (strlen(text) >= POPULATION_NAME_BYTES) return false;
+    size_t size = strlen(text);
+    if (size >= POPULATION_NAME_BYTES || utf8_prefix(text, size) != size) return false;
     char *name = *text ? strdup(text) : no_name;
     if (!name) return false;
     free_name(population->name[row]);

@@ -9,8 +9,8 @@
 #include "bytes.h"
 #include "digest.h"
 
-#define POPULATION_BYTES_MAX (32u << 20)
-#define POPULATION_NAME_BYTES 256           /* a school's name, with the NUL */
+#define POPULATION_BYTES_MAX            (32u << 20)
+#define POPULATION_NAME_BYTES           256 /* a school's name, with the NUL */
 #define POPULATION_AUTHORITY_NUMBER_MAX 999
 
 /* A population of zeros, with `count` rows and `authority_count` authorities; names: with a name, "",
@@ -21,8 +21,8 @@ struct population *population_new(size_t rows, size_t authorities, bool names);
 /* Frees what population_new() made; NULL is fine. */
 void population_free(struct population *population);
 
-/* Copies a school's name. False: out of memory, or as long as POPULATION_NAME_BYTES; the row keeps the
- * name it had. */
+/* Copies a school's name. False: out of memory, or not UTF-8 of fewer than POPULATION_NAME_BYTES; the row
+ * keeps the name it had. */
 bool population_set_name(struct population *population, size_t row, const char *text);
 
 /* Appends the encoding. */

@@ -309,6 +309,19 @@ void sample_message(enum message_kind kind, struct message *message)
     }
 }
 
+void sample_exchange(enum message_kind kind, struct message *message)
+{
+    sample_message(kind, message);
+    if (kind == MESSAGE_ACCEPTED) message->accepted.known = false;
+    if (kind == MESSAGE_FOLDED) message->folded.text[0] = '\0';
+    if (kind != MESSAGE_SWEEPS) return;
+    struct sweep_status *status = &message->sweeps.list[0];
+    message->sweeps.wanted_workers = 0;
+    status->done = status->blocks;
+    status->leased = status->failed = 0;
+    status->text[0] = '\0';
+}
+
 /* As long as the field allows, in characters of three bytes. */
 static void fill_text(char *text, size_t capacity)
 {

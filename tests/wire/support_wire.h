@@ -38,8 +38,11 @@ void double_replace(struct buffer *bytes, double from, double to);
  * answers whether it accepted, and if so appends the encoding of what it read. */
 void hostile_check(const char *what, struct span bytes, bool (*decode)(struct span bytes, struct buffer *again));
 
-/* The messages of the exchange in PROTOCOL.md, one of each kind. Spans point to static memory. */
+/* One of each kind, as in the golden files. Spans point to static memory. */
 void sample_message(enum message_kind kind, struct message *message);
+
+/* The same as a step of the exchange in PROTOCOL.md: what would make no sense there is zero. */
+void sample_exchange(enum message_kind kind, struct message *message);
 
 /* The largest that the bounds allow. */
 void sample_largest_message(enum message_kind kind, struct message *message);

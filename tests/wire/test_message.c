@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,6 +164,18 @@ Test(message, nothing_beyond_what_a_list_holds_is_written)
     const uint8_t *rest = (const uint8_t *)&received.sweeps.list[1];
     for (size_t at = 0; at < sizeof received.sweeps.list - sizeof *received.sweeps.list; at++)
         cr_assert_eq(rest[at], 0xa5, "byte %zu", at);
+    buffer_free(&bytes);
+}
+
+Test(message, a_text_that_was_cut_within_a_character_arrives_without_its_rest)
+{
+    struct buffer bytes = {0};
+    const char *why = NULL;
+    sample_message(MESSAGE_FAILED, &sent);
+    snprintf(sent.failed.text, sizeof sent.failed.text, "%.*s\xe2\x82", 5, "\xe2\x82\xac ok");
+    message_encode(&sent, &bytes);
+    cr_assert(message_decode(buffer_span(&bytes), &received, &why), "%s", why);
+    cr_assert_str_eq(received.failed.text, "€ o");
     buffer_free(&bytes);
 }
 

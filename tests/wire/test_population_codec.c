@@ -284,6 +284,7 @@ Test(population, a_name_is_copied_replaced_and_bounded)
     memset(text, 'a', POPULATION_NAME_BYTES);
     text[POPULATION_NAME_BYTES] = '\0';
     cr_assert(!population_set_name(population, 0, text));
+    cr_assert(!population_set_name(population, 0, "caf\xe9"), "Latin-1");
     cr_assert_str_eq(population->name[0], "second", "a refused name changes nothing");
     text[POPULATION_NAME_BYTES - 1] = '\0';
     cr_assert(population_set_name(population, 0, text));
