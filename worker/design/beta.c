@@ -24,8 +24,8 @@ struct share {
     double below, slope;
 };
 
-/* For x up to about 1/2: x^a (1-x)^b / (a B) times the sum of x^n (a+b)_n / (a+1)_n, all of whose terms are positive.
- */
+/* For x up to about 1/2: x^a (1-x)^b / (a B) times the sum of x^n (a+b)_n / (a+1)_n, whose terms are positive and so
+ * lose no digits. */
 static struct share sum_share(double a, double b, double scale, double x)
 {
     double sum = 1, term = 1;

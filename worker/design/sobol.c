@@ -60,9 +60,9 @@ uint64_t sobol_digits_after(const struct sobol_axis *axis, uint64_t digits, uint
 }
 
 /* Three rounds of a keyed multiply and add, and of mixing by x ^ cx with an even c: each is a bijection that
- * carries digits only onwards. Fewer rounds, or keys that are only added, leave flips of neighbouring digits
- * correlated across seeds, and the variance of an estimate with them. The constants are binary digits of
- * the square roots of 2, 3 and 5, with the last two bits set to 10. */
+ * carries digits only onwards. Over the seeds, sums of up to four flips are fair coins; with fewer rounds three
+ * flips together are not, and with keys that are only added not even two, which costs variance. The constants are
+ * binary digits of the square roots of 2, 3 and 5, with the last two bits set to 10. */
 uint64_t sobol_scramble(const struct sobol_axis *axis, uint64_t digits)
 {
     static const uint64_t factors[] = {0x6a09e667f3bcc90a, 0xbb67ae8584caa73a, 0x3c6ef372fe94f82a};
