@@ -77,12 +77,22 @@ static void check_text(struct reader *reader, struct span bytes)
     }
 }
 
+/* 1 where the parser's mark stands behind the sign that people see first: a quote, or an alias's star. */
+static uint32_t begins_behind_a_sign(struct fy_event *event, const struct fy_mark *mark)
+{
+    if (mark->column == 0) return 0;
+    if (event->type == FYET_ALIAS) return 1;
+    if (event->type != FYET_SCALAR || !event->scalar.value) return 0;
+    enum fy_scalar_style style = fy_token_scalar_style(event->scalar.value);
+    return style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+}
+
 static void place(struct yaml_node *node, const struct reader *reader, struct fy_event *event)
 {
     const struct fy_mark *mark = fy_event_start_mark(event);
     if (mark) {
         node->line = (uint32_t)mark->line + 1;
-        node->column = (uint32_t)mark->column + 1;
+        node->column = (uint32_t)mark->column + 1 - begins_behind_a_sign(event, mark);
         return;
     }
     /* A value that is not written has no mark: it is where its key is. */
