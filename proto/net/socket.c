@@ -165,11 +165,21 @@ int socket_fd(const struct socket *socket)
     return zmq_getsockopt(socket->handle, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
 }
 
-bool socket_ready(struct socket *socket)
+static bool has_event(struct socket *socket, int event)
 {
     int events = 0;
     size_t size = sizeof events;
-    return zmq_getsockopt(socket->handle, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
+    return zmq_getsockopt(socket->handle, ZMQ_EVENTS, &events, &size) == 0 && (events & event) != 0;
+}
+
+bool socket_ready(struct socket *socket)
+{
+    return has_event(socket, ZMQ_POLLIN);
+}
+
+bool socket_can_send(struct socket *socket)
+{
+    return has_event(socket, ZMQ_POLLOUT);
 }
 
 static int send_frame(struct socket *socket, const void *data, size_t size, int flags)

@@ -19,8 +19,8 @@ struct socket_id {
 struct net;    /* a ZeroMQ context */
 struct socket; /* a ROUTER or a DEALER */
 
-struct net *net_open(void);       /* NULL: out of memory or handles */
-void net_close(struct net *net);  /* after its sockets; waits at most their linger time (1 s) */
+struct net *net_open(void);      /* NULL: out of memory or handles */
+void net_close(struct net *net); /* after its sockets; waits at most their linger time (1 s) */
 
 /* A ROUTER bound to the endpoint. NULL: `why` holds one line. For tcp://HOST:* the system picks the
  * port. The endpoint as bound is copied to `bound` (may be NULL). */
@@ -35,6 +35,9 @@ void socket_close(struct socket *socket);
  * before waiting again call socket_ready once. */
 int socket_fd(const struct socket *socket);
 bool socket_ready(struct socket *socket);
+
+/* Whether a send may go out now: a DEALER has a connection, with room. */
+bool socket_can_send(struct socket *socket);
 
 enum socket_result { SOCKET_OK, SOCKET_EMPTY, SOCKET_GONE, SOCKET_FULL, SOCKET_ERROR };
 
