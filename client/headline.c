@@ -20,7 +20,7 @@ static const struct line lines[] = {
     {"cost_gbp", "cost, GBP million", 1e6, 1},
     {"leavers_fte", "teachers leaving, thousands FTE", 1e3, 2},
     {"kept_fte", "teachers kept, FTE", 1, 0},
-    {"shortage_fte", "teacher shortage in the last year, FTE", 1, 0},
+    {"shortage_fte", "teacher shortage, summed over years, FTE", 1, 0},
     {"ks4_gain_sd", "pupils' gain at 16 in the last year, SD", 1, 5},
     {"gap_closing_months", "gap closed in the last year, months", 1, 3},
     {"pv_cost_gbp", "cost, present value, GBP million", 1e6, 1},
@@ -93,7 +93,7 @@ static void write_line(const struct plan *plan, const struct node *root, int eng
 {
     int kept = find_figure(plan, line->measure);
     if (kept < 0) return;
-    print(out, "  %-40s", line->title);
+    print(out, "  %-42s", line->title);
     for (size_t at = 0; at < count; at++) {
         char cell[160];
         size_t figure = plan_figure(plan, columns[at], (size_t)england, (size_t)kept);
@@ -109,7 +109,7 @@ static void write_block(const struct plan *plan, const struct node *root, int en
 {
     size_t scenarios = plan->sweep->scenario_count;
     size_t columns[3] = {0, scenario, scenarios + scenario - 1}, count = scenario ? 3 : 1;
-    print(out, "  %-40s", "");
+    print(out, "  %-42s", "");
     for (size_t at = 0; at < count; at++) {
         char name[2 * SWEEP_NAME_BYTES + 4];
         plan_column_name(plan, columns[at], name, sizeof name);
