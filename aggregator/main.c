@@ -1,10 +1,8 @@
 /* goldthread-aggregator: takes partial results in, keeps them, folds them. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "net/flags.h"
 #include "net/process.h"
@@ -111,7 +109,6 @@ static int serve(const struct options *options, int stop_fd)
     if (!server) return complain(why);
     bool orderly = server_run(server, stop_fd);
     server_close(server, orderly);
-    if (strncmp(options->bind, "ipc://", 6) == 0) unlink(options->bind + 6);
     return orderly ? EXIT_OK : EXIT_FAILED;
 }
 

@@ -1,0 +1,469 @@
+/* The program goldthread-aggregator, with the test as its broker, worker and client. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "block.h"
+#include "digest.h"
+#include "net/process.h"
+#include "net/socket.h"
+#include "node.h"
+#include "plan.h"
+#include "population.h"
+#include "population_codec.h"
+#include "registry.h"
+#include "sweep_codec.h"
+#include "table.h"
+
+#define BLOCKS      13u
+#define ROWS        40u
+#define PATIENCE_MS 20000u
+
+extern char **environ;
+
+struct stage {
+    char folder[64], at_broker[96], at_aggregator[96], state[96];
+    pid_t child;
+    struct net *net;
+    struct socket *broker, *peer;
+    struct message *message;
+    struct sweep *sweep;
+    struct population *population;
+    struct plan *plan;
+    struct digest id, table; /* of the sweep; of its rollup.csv, folded here */
+    struct buffer sweep_bytes, population_bytes, nodes[BLOCKS];
+    bool complete; /* the aggregator has said so ... */
+    struct digest result;
+    uint64_t held; /* ... and holds so many blocks */
+    size_t hellos, fetches;
+};
+
+/* ---- the sweep, and what should come of it ---- */
+
+static void fill_parameters(struct sweep *sweep, const struct model *model)
+{
+    sweep->parameter_count = (uint32_t)model->parameter_count;
+    for (size_t at = 0; at < model->parameter_count; at++) {
+        struct sweep_parameter *parameter = &sweep->parameters[at];
+        snprintf(parameter->name, sizeof parameter->name, "%s", model->parameters[at].name);
+        parameter->central = model->parameters[at].central;
+        parameter->distribution = model->parameters[at].distribution;
+    }
+}
+
+static void make_sweep(struct stage *stage)
+{
+    const struct model *model = model_find("entitlement");
+    struct sweep *sweep = stage->sweep = calloc(1, sizeof *sweep);
+    char why[256] = "";
+    stage->population = population_built_in();
+    stage->population->count = ROWS; /* not the built-in one, so it has to be fetched */
+    population_encode(stage->population, &stage->population_bytes);
+    snprintf(sweep->name, sizeof sweep->name, "few");
+    snprintf(sweep->model, sizeof sweep->model, "%s", model->name);
+    snprintf(sweep->model_version, sizeof sweep->model_version, "%s", model->version);
+    snprintf(sweep->population_name, sizeof sweep->population_name, "forty cells");
+    sweep->population = population_identity(stage->population);
+    sweep->years = 3;
+    sweep->first_year = 202526;
+    sweep->method = DESIGN_RANDOM;
+    sweep->draws = 1;
+    sweep->levels = 1u << AREA_ENGLAND;
+    sweep->quantile_count = 1;
+    sweep->quantiles[0] = 0.5;
+    sweep->scenario_count = 1;
+    snprintf(sweep->scenarios[0].name, sizeof sweep->scenarios[0].name, "base");
+    fill_parameters(sweep, model);
+    sweep->draws = 2; /* a single draw has a plan of its own kind */
+    plan_free(plan_new(sweep, stage->population, model, why, sizeof why));
+    sweep->draws = BLOCKS * sweep->draws_per_block - 7; /* the last block is shorter */
+    stage->plan = plan_new(sweep, stage->population, model, why, sizeof why);
+    cr_assert_not_null(stage->plan, "%s", why);
+    sweep_encode(sweep, &stage->sweep_bytes);
+    stage->id = sweep_identity(sweep);
+}
+
+static void make_nodes(struct stage *stage)
+{
+    char why[256] = "";
+    struct node *nodes[BLOCKS];
+    struct buffer csv = {0};
+    struct block_runner *runner = block_runner_new(stage->plan, why, sizeof why);
+    cr_assert_not_null(runner, "%s", why);
+    for (uint64_t block = 0; block < BLOCKS; block++) {
+        nodes[block] = block_run(runner, block);
+        node_encode(nodes[block], &stage->nodes[block]);
+    }
+    struct node *root = node_fold(nodes, BLOCKS);
+    cr_assert(root && table_csv(stage->plan, root, &csv));
+    stage->table = digest_of(buffer_span(&csv));
+    buffer_free(&csv);
+    node_free(root);
+    for (size_t block = 0; block < BLOCKS; block++) node_free(nodes[block]);
+    block_runner_free(runner);
+}
+
+/* ---- the program ---- */
+
+static void start(struct stage *stage)
+{
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    char *arguments[] = {GOLDTHREAD_BIN "/goldthread-aggregator",
+                         "--bind",
+                         stage->at_aggregator,
+                         "--broker",
+                         stage->at_broker,
+                         "--state",
+                         stage->state,
+                         "--follow-parent",
+                         pid,
+                         NULL};
+    cr_assert_eq(posix_spawn(&stage->child, arguments[0], NULL, NULL, arguments, environ), 0, "%s", arguments[0]);
+}
+
+/* A new socket as well: the old one could take a message for the process that is gone. */
+static int stop(struct stage *stage, int signal)
+{
+    int status;
+    char why[256];
+    kill(stage->child, signal);
+    cr_assert_eq(waitpid(stage->child, &status, 0), stage->child);
+    stage->child = 0;
+    socket_close(stage->peer);
+    stage->peer = socket_connect(stage->net, stage->at_aggregator, why, sizeof why);
+    cr_assert_not_null(stage->peer, "%s", why);
+    return status;
+}
+
+static struct stage *set_up(void)
+{
+    char why[256] = "";
+    struct stage *stage = calloc(1, sizeof *stage);
+    snprintf(stage->folder, sizeof stage->folder, "/tmp/goldthread-agg-XXXXXX");
+    cr_assert_not_null(mkdtemp(stage->folder));
+    snprintf(stage->at_broker, sizeof stage->at_broker, "ipc://%s/broker", stage->folder);
+    snprintf(stage->at_aggregator, sizeof stage->at_aggregator, "ipc://%s/aggregator", stage->folder);
+    snprintf(stage->state, sizeof stage->state, "%s/state", stage->folder);
+    stage->message = calloc(1, sizeof *stage->message);
+    stage->net = net_open();
+    stage->broker = socket_bind(stage->net, stage->at_broker, NULL, 0, why, sizeof why);
+    cr_assert_not_null(stage->broker, "%s", why);
+    stage->peer = socket_connect(stage->net, stage->at_aggregator, why, sizeof why);
+    cr_assert_not_null(stage->peer, "%s", why);
+    make_sweep(stage);
+    make_nodes(stage);
+    return stage;
+}
+
+static bool exists(const struct stage *stage, const char *name)
+{
+    char path[192];
+    snprintf(path, sizeof path, "%s/%s", stage->folder, name);
+    return access(path, F_OK) == 0;
+}
+
+static void remove_files(const struct stage *stage)
+{
+    static const char *const names[] = {
+        "state/aggregator.db", "state/aggregator.db-wal", "state/aggregator.db-shm", "state/lock", "state", "broker",
+        "aggregator"};
+    char path[192];
+    for (size_t at = 0; at < sizeof names / sizeof *names; at++) {
+        snprintf(path, sizeof path, "%s/%s", stage->folder, names[at]);
+        remove(path);
+    }
+    rmdir(stage->folder);
+}
+
+static void tear_down(struct stage *stage)
+{
+    if (stage->child) stop(stage, SIGKILL);
+    socket_close(stage->peer);
+    socket_close(stage->broker);
+    net_close(stage->net);
+    remove_files(stage);
+    for (size_t block = 0; block < BLOCKS; block++) buffer_free(&stage->nodes[block]);
+    buffer_free(&stage->sweep_bytes);
+    buffer_free(&stage->population_bytes);
+    plan_free(stage->plan);
+    population_free(stage->population);
+    free(stage->sweep);
+    free(stage->message);
+    free(stage);
+}
+
+/* ---- the test as the broker ---- */
+
+static void give_item(struct stage *stage, const struct socket_id *to)
+{
+    enum message_item item = stage->message->fetch.item;
+    struct digest digest = stage->message->fetch.digest;
+    const struct buffer *bytes = item == ITEM_SWEEP ? &stage->sweep_bytes : &stage->population_bytes;
+    stage->fetches++;
+    *stage->message =
+        (struct message){.kind = MESSAGE_ITEM, .item = {.item = item, .digest = digest, .bytes = buffer_span(bytes)}};
+    socket_send(stage->broker, to, stage->message);
+}
+
+static void greet(struct stage *stage, const struct socket_id *to, bool names_sweeps)
+{
+    *stage->message = (struct message){.kind = MESSAGE_WELCOME, .welcome = {.heartbeat_ms = 100, .lease_ms = 5000}};
+    socket_send(stage->broker, to, stage->message);
+    if (!names_sweeps) return;
+    *stage->message = (struct message){.kind = MESSAGE_WANTED, .wanted = {.count = 1, .sweeps = {stage->id}}};
+    socket_send(stage->broker, to, stage->message);
+}
+
+static void note_held(struct stage *stage)
+{
+    stage->complete = stage->message->held.complete;
+    stage->result = stage->message->held.result;
+    stage->held = 0;
+    for (uint32_t at = 0; at < stage->message->held.count; at++) stage->held += stage->message->held.ranges[at].count;
+}
+
+static void serve_as_broker(struct stage *stage)
+{
+    struct socket_id from;
+    const char *why;
+    while (socket_receive(stage->broker, &from, stage->message, &why) == SOCKET_OK) {
+        switch (stage->message->kind) {
+        case MESSAGE_HELLO:
+            stage->hellos++;
+            greet(stage, &from, true);
+            break;
+        case MESSAGE_HEARTBEAT:
+            greet(stage, &from, false);
+            break;
+        case MESSAGE_FETCH:
+            give_item(stage, &from);
+            break;
+        case MESSAGE_HELD:
+            note_held(stage);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+/* ---- the test as a peer ---- */
+
+/* The aggregator's next answer to the peer; a broker's duties are done meanwhile. */
+static enum message_kind next_answer(struct stage *stage, uint64_t patience_ms)
+{
+    struct socket *sockets[] = {stage->broker, stage->peer};
+    uint64_t end_ms = clock_ms() + patience_ms;
+    const char *why;
+    while (clock_ms() < end_ms) {
+        serve_as_broker(stage);
+        enum socket_result result = socket_receive(stage->peer, NULL, stage->message, &why);
+        if (result == SOCKET_OK) return stage->message->kind;
+        socket_wait(sockets, 2, -1, 10);
+    }
+    return MESSAGE_KIND_END;
+}
+
+/* Sends until the connection is up, and answers what came back. */
+static enum message_kind ask(struct stage *stage, const struct message *question)
+{
+    uint64_t end_ms = clock_ms() + PATIENCE_MS;
+    while (socket_send(stage->peer, NULL, question) != SOCKET_OK && clock_ms() < end_ms) next_answer(stage, 5);
+    return next_answer(stage, PATIENCE_MS);
+}
+
+static enum message_outcome send_node(struct stage *stage, uint32_t level, uint64_t index, struct span node)
+{
+    const struct message partial = {.kind = MESSAGE_PARTIAL,
+                                    .partial = {.sweep = stage->id, .level = level, .index = index, .node = node}};
+    for (size_t tries = 0; tries < 400; tries++) {
+        cr_assert_eq(ask(stage, &partial), MESSAGE_FOLDED, "no answer to %u/%lu", level, (unsigned long)index);
+        if (stage->message->folded.outcome != FOLD_UNKNOWN_SWEEP) return stage->message->folded.outcome;
+        next_answer(stage, 5);
+    }
+    return FOLD_UNKNOWN_SWEEP;
+}
+
+static enum message_outcome send_block(struct stage *stage, uint64_t block)
+{
+    return send_node(stage, 0, block, buffer_span(&stage->nodes[block]));
+}
+
+static void ask_result(struct stage *stage)
+{
+    const struct message question = {.kind = MESSAGE_RESULT, .result = {.sweep = stage->id}};
+    cr_assert_eq(ask(stage, &question), MESSAGE_OUTCOME);
+}
+
+static void wait_until_complete(struct stage *stage)
+{
+    uint64_t end_ms = clock_ms() + PATIENCE_MS;
+    while (!stage->complete && clock_ms() < end_ms) next_answer(stage, 10);
+    cr_assert(stage->complete);
+    cr_assert(digest_equal(&stage->result, &stage->table), "another digest than that of the fold made here");
+}
+
+static void expect_root(struct stage *stage)
+{
+    const char *why = NULL;
+    struct buffer csv = {0};
+    ask_result(stage);
+    cr_assert(stage->message->outcome.complete);
+    cr_assert_eq(stage->message->outcome.blocks, BLOCKS);
+    cr_assert_eq(stage->message->outcome.draws, stage->sweep->draws);
+    struct node *root = node_decode(stage->message->outcome.node, stage->plan->figure_count, &why);
+    cr_assert_not_null(root, "%s", why);
+    cr_assert(table_csv(stage->plan, root, &csv));
+    struct digest digest = digest_of(buffer_span(&csv));
+    cr_assert(digest_equal(&digest, &stage->table));
+    buffer_free(&csv);
+    node_free(root);
+}
+
+/* ---- tests ---- */
+
+Test(aggregator_program, folds_a_sweep_that_it_fetched_and_reports_the_digest)
+{
+    struct stage *stage = set_up();
+    start(stage);
+    for (uint64_t at = 0; at < BLOCKS; at++) cr_assert_eq(send_block(stage, (at * 5) % BLOCKS), FOLD_NEW);
+    wait_until_complete(stage);
+    expect_root(stage);
+    cr_assert_eq(stage->fetches, 2, "the sweep and its population, once each");
+    int status = stop(stage, SIGTERM);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    cr_assert_not(exists(stage, "aggregator"), "a socket file is left");
+    tear_down(stage);
+}
+
+Test(aggregator_program, a_kill_at_any_moment_changes_nothing)
+{
+    struct stage *stage = set_up();
+    start(stage);
+    for (uint64_t block = 0; block < BLOCKS; block++) {
+        cr_assert_eq(send_block(stage, block), FOLD_NEW);
+        stop(stage, SIGKILL);
+        stage->held = 0;
+        start(stage);
+        cr_assert_eq(send_block(stage, block), FOLD_DUPLICATE, "block %lu was acknowledged", (unsigned long)block);
+    }
+    wait_until_complete(stage);
+    stop(stage, SIGKILL);
+    stage->complete = false;
+    start(stage);
+    wait_until_complete(stage);
+    expect_root(stage);
+    tear_down(stage);
+}
+
+Test(aggregator_program, serves_an_estimate_before_the_end)
+{
+    struct stage *stage = set_up();
+    start(stage);
+    const struct message question = {.kind = MESSAGE_RESULT, .result = {.sweep = stage->id}};
+    while (ask(stage, &question) == MESSAGE_ERROR)
+        cr_assert_eq(stage->message->error.code, ERROR_UNKNOWN, "before the sweep is fetched");
+    cr_assert_eq(stage->message->outcome.node.size, 0, "nothing is folded");
+    cr_assert_eq(send_block(stage, 3), FOLD_NEW);
+    cr_assert_eq(send_block(stage, 12), FOLD_NEW);
+    ask_result(stage);
+    cr_assert_not(stage->message->outcome.complete);
+    cr_assert_eq(stage->message->outcome.blocks, 2);
+    cr_assert_eq(stage->message->outcome.draws, 2 * stage->sweep->draws_per_block - 7);
+    cr_assert_gt(stage->message->outcome.node.size, 0);
+    tear_down(stage);
+}
+
+Test(aggregator_program, refuses_payloads_that_are_not_the_node_they_pass_for)
+{
+    struct stage *stage = set_up();
+    start(stage);
+    struct buffer short_one = {0};
+    buffer_append(&short_one, stage->nodes[2].data, stage->nodes[2].size - 1);
+    const struct {
+        const char *name;
+        uint64_t index;
+        struct span node;
+    } rows[] = {
+        {"another block's", 1, buffer_span(&stage->nodes[2])},
+        {"cut short", 2, buffer_span(&short_one)},
+        {"empty", 2, {(const uint8_t *)"", 0}},
+        {"no node", 2, {(const uint8_t *)"\xdd\xff\xff\xff\xff", 5}},
+        {"the short last block for a whole one", 11, buffer_span(&stage->nodes[12])},
+    };
+    for (size_t at = 0; at < sizeof rows / sizeof *rows; at++) {
+        cr_assert_eq(send_node(stage, 0, rows[at].index, rows[at].node), FOLD_REFUSED, "%s", rows[at].name);
+        cr_assert_neq(stage->message->folded.text[0], '\0', "%s: no reason", rows[at].name);
+    }
+    cr_assert_eq(send_block(stage, 2), FOLD_NEW);
+    buffer_free(&short_one);
+    tear_down(stage);
+}
+
+Test(aggregator_program, registers_again_with_a_broker_that_was_silent)
+{
+    struct stage *stage = set_up();
+    start(stage);
+    cr_assert_eq(send_block(stage, 0), FOLD_NEW);
+    size_t hellos = stage->hellos;
+    usleep(700000); /* seven beats without a word */
+    uint64_t end_ms = clock_ms() + PATIENCE_MS;
+    while (stage->hellos == hellos && clock_ms() < end_ms) next_answer(stage, 10);
+    cr_assert_gt(stage->hellos, hellos);
+    cr_assert_eq(send_block(stage, 1), FOLD_NEW);
+    tear_down(stage);
+}
+
+/* Runs the program with these arguments until it ends; -1 if a signal ended it. */
+static int status_of(char **arguments)
+{
+    pid_t child;
+    int status;
+    posix_spawn_file_actions_t quiet;
+    posix_spawn_file_actions_init(&quiet);
+    posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
+    cr_assert_eq(posix_spawn(&child, arguments[0], &quiet, NULL, arguments, environ), 0);
+    posix_spawn_file_actions_destroy(&quiet);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+Test(aggregator_program, wrong_usage_is_2_and_a_store_in_use_is_1)
+{
+    struct stage *stage = set_up();
+    char *program = GOLDTHREAD_BIN "/goldthread-aggregator";
+    const struct {
+        int status;
+        char *arguments[8];
+    } rows[] = {
+        {0, {program, "--version"}},
+        {0, {program, "--help"}},
+        {2, {program}},
+        {2, {program, "--state"}},
+        {2, {program, "--state", stage->state, "--bind", "nowhere"}},
+        {2, {program, "--state", stage->state, "--follow-parent", "me"}},
+        {2, {program, "--state", stage->state, "stray"}},
+        {2, {program, "--frobnicate"}},
+        {2, {program, "--config", "/nonexistent"}},
+        {1, {program, "--state", "/dev/null/state"}},
+        {1, {program, "--state", stage->state, "--bind", "ipc:///nonexistent/folder/socket"}},
+        {1, {program, "--state", stage->state, "--follow-parent", "1"}},
+    };
+    for (size_t at = 0; at < sizeof rows / sizeof *rows; at++)
+        cr_assert_eq(status_of((char **)rows[at].arguments), rows[at].status, "row %zu", at);
+    start(stage);
+    cr_assert_eq(send_block(stage, 0), FOLD_NEW);
+    char *second[] = {program, "--state", stage->state, "--bind", "tcp://127.0.0.1:*", NULL};
+    cr_assert_eq(status_of(second), 1);
+    tear_down(stage);
+}
