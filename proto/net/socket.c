@@ -115,6 +115,23 @@ static struct socket *give_up(struct socket *socket, const char *deed, const cha
     return NULL;
 }
 
+/* ZeroMQ takes port 99999 for 34463. */
+static bool port_is_sound(const char *endpoint)
+{
+    const char *colon = strrchr(endpoint, ':');
+    char *end;
+    if (strncmp(endpoint, "tcp://", strlen("tcp://")) != 0 || strcmp(colon, ":*") == 0) return true;
+    const long port = strtol(colon + 1, &end, 10);
+    return end != colon + 1 && *end == 0 && port >= 0 && port <= UINT16_MAX;
+}
+
+static int attach(struct socket *socket, int (*how)(void *, const char *), const char *endpoint)
+{
+    if (port_is_sound(endpoint)) return how(socket->handle, endpoint);
+    errno = EINVAL;
+    return -1;
+}
+
 /* ZeroMQ names an IPv4 address tcp://[::ffff:127.0.0.1]:7070; people write tcp://127.0.0.1:7070. */
 static void simplify(char *endpoint)
 {
@@ -129,7 +146,7 @@ struct socket *socket_bind(struct net *net, const char *endpoint, char *bound, s
                            size_t why_bytes)
 {
     struct socket *socket = open_socket(net, ZMQ_ROUTER);
-    if (socket == NULL || zmq_bind(socket->handle, endpoint) != 0)
+    if (socket == NULL || attach(socket, zmq_bind, endpoint) != 0)
         return give_up(socket, "bind", endpoint, why, why_bytes);
     if (bound != NULL && zmq_getsockopt(socket->handle, ZMQ_LAST_ENDPOINT, bound, &bound_bytes) != 0)
         return give_up(socket, "name", endpoint, why, why_bytes);
@@ -142,7 +159,7 @@ struct socket *socket_bind(struct net *net, const char *endpoint, char *bound, s
 struct socket *socket_connect(struct net *net, const char *endpoint, char *why, size_t why_bytes)
 {
     struct socket *socket = open_socket(net, ZMQ_DEALER);
-    if (socket == NULL || zmq_connect(socket->handle, endpoint) != 0)
+    if (socket == NULL || attach(socket, zmq_connect, endpoint) != 0)
         return give_up(socket, "connect to", endpoint, why, why_bytes);
     return socket;
 }

@@ -1,0 +1,214 @@
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "net/process.h"
+#include "net/socket.h"
+
+#define PATIENCE_MS 5000
+
+struct pair {
+    char directory[32], endpoint[64];
+    struct net *net;
+    struct socket *router, *dealer;
+};
+
+static char why_text[256];
+
+static void open_pair(struct pair *pair)
+{
+    strcpy(pair->directory, "/tmp/gt-socket-XXXXXX");
+    cr_assert_not_null(mkdtemp(pair->directory));
+    snprintf(pair->endpoint, sizeof pair->endpoint, "ipc://%s/s", pair->directory);
+    pair->net = net_open();
+    pair->router = socket_bind(pair->net, pair->endpoint, NULL, 0, why_text, sizeof why_text);
+    cr_assert_not_null(pair->router, "%s", why_text);
+    pair->dealer = socket_connect(pair->net, pair->endpoint, why_text, sizeof why_text);
+    cr_assert_not_null(pair->dealer, "%s", why_text);
+}
+
+static void close_pair(struct pair *pair)
+{
+    socket_close(pair->dealer);
+    socket_close(pair->router);
+    net_close(pair->net);
+    cr_assert_eq(rmdir(pair->directory), 0, "the socket's file is gone");
+}
+
+/* Sends when the connection is up. */
+static void send_surely(struct socket *dealer, const struct message *message)
+{
+    const uint64_t end_ms = clock_ms() + PATIENCE_MS;
+    enum socket_result result;
+    while ((result = socket_send(dealer, NULL, message)) == SOCKET_GONE && clock_ms() < end_ms)
+        socket_wait(&dealer, 1, -1, 100);
+    cr_assert_eq(result, SOCKET_OK);
+}
+
+static enum socket_result receive_soon(struct socket *socket, struct socket_id *from, struct message *message,
+                                       const char **why)
+{
+    const uint64_t end_ms = clock_ms() + PATIENCE_MS;
+    enum socket_result result;
+    while ((result = socket_receive(socket, from, message, why)) == SOCKET_EMPTY && clock_ms() < end_ms)
+        socket_wait(&socket, 1, -1, 100);
+    return result;
+}
+
+Test(socket, a_message_goes_there_and_its_answer_back)
+{
+    struct pair pair;
+    static struct message message;
+    struct socket_id from;
+    const char *why;
+    open_pair(&pair);
+    send_surely(pair.dealer, &(struct message){.kind = MESSAGE_GOODBYE});
+    cr_assert_eq(receive_soon(pair.router, &from, &message, &why), SOCKET_OK);
+    cr_assert_eq(message.kind, MESSAGE_GOODBYE);
+    cr_assert_eq(from.size, 16);
+
+    const struct message answer = {.kind = MESSAGE_STRANGER};
+    cr_assert_eq(socket_send(pair.router, &from, &answer), SOCKET_OK);
+    cr_assert_eq(receive_soon(pair.dealer, NULL, &message, &why), SOCKET_OK);
+    cr_assert_eq(message.kind, MESSAGE_STRANGER);
+    cr_assert_eq(socket_receive(pair.dealer, NULL, &message, &why), SOCKET_EMPTY);
+    close_pair(&pair);
+}
+
+Test(socket, a_peer_that_is_not_there_is_told_at_once)
+{
+    struct pair pair;
+    open_pair(&pair);
+    const struct socket_id nobody = {.size = 16, .bytes = {1, 2, 3}};
+    cr_assert_eq(socket_send(pair.router, &nobody, &(struct message){.kind = MESSAGE_STRANGER}), SOCKET_GONE);
+    close_pair(&pair);
+}
+
+Test(socket, nothing_is_queued_for_a_server_that_is_not_up)
+{
+    struct net *net = net_open();
+    struct socket *dealer = socket_connect(net, "ipc:///tmp/gt-nobody-listens-here", why_text, sizeof why_text);
+    cr_assert_not_null(dealer, "%s", why_text);
+    cr_assert_eq(socket_send(dealer, NULL, &(struct message){.kind = MESSAGE_GOODBYE}), SOCKET_GONE);
+    cr_assert_not(socket_can_send(dealer));
+    socket_close(dealer);
+    net_close(net);
+}
+
+Test(socket, waiting_ends_when_a_refused_send_can_go_out)
+{
+    struct pair pair;
+    strcpy(pair.directory, "/tmp/gt-socket-XXXXXX");
+    cr_assert_not_null(mkdtemp(pair.directory));
+    snprintf(pair.endpoint, sizeof pair.endpoint, "ipc://%s/s", pair.directory);
+    pair.net = net_open();
+    pair.dealer = socket_connect(pair.net, pair.endpoint, why_text, sizeof why_text);
+    cr_assert_eq(socket_send(pair.dealer, NULL, &(struct message){.kind = MESSAGE_GOODBYE}), SOCKET_GONE);
+    pair.router = socket_bind(pair.net, pair.endpoint, NULL, 0, why_text, sizeof why_text);
+    const uint64_t start_ms = clock_ms();
+    socket_wait(&pair.dealer, 1, -1, PATIENCE_MS);
+    cr_assert_lt(clock_ms() - start_ms, PATIENCE_MS, "woken by the connection, not by the clock");
+    cr_assert_eq(socket_send(pair.dealer, NULL, &(struct message){.kind = MESSAGE_GOODBYE}), SOCKET_OK);
+    close_pair(&pair);
+}
+
+Test(socket, a_full_queue_is_told_and_not_dropped)
+{
+    struct pair pair;
+    static struct message message;
+    struct socket_id from;
+    const char *why;
+    open_pair(&pair);
+    send_surely(pair.dealer, &(struct message){.kind = MESSAGE_GOODBYE});
+    cr_assert_eq(receive_soon(pair.router, &from, &message, &why), SOCKET_OK);
+    static uint8_t bulk[1 << 20];
+    const struct message item = {.kind = MESSAGE_ITEM,
+                                 .item = {.item = ITEM_SWEEP, .bytes = {.data = bulk, .size = sizeof bulk}}};
+    int sent = 0;
+    enum socket_result result;
+    while ((result = socket_send(pair.router, &from, &item)) == SOCKET_OK && sent < 10000) sent++;
+    cr_assert_eq(result, SOCKET_FULL, "after %d", sent);
+    for (int at = 0; at < sent; at++)
+        cr_assert_eq(receive_soon(pair.dealer, NULL, &message, &why), SOCKET_OK, "message %d of %d", at, sent);
+    close_pair(&pair);
+}
+
+Test(socket, bytes_that_are_no_message_are_refused_with_their_sender)
+{
+    struct pair pair;
+    static struct message message;
+    const struct {
+        const char *frames[3];
+        const char *what;
+    } rows[] = {
+        {{"\xc1"}, "not msgpack"},
+        {{""}, "empty"},
+        {{"\x92\x01\x03", "more"}, "two frames"},
+        {{"", "", ""}, "three frames"},
+    };
+    open_pair(&pair);
+    void *context = zmq_ctx_new(), *raw = zmq_socket(context, ZMQ_DEALER);
+    cr_assert_eq(zmq_connect(raw, pair.endpoint), 0);
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        for (size_t at = 0; at < 3 && rows[row].frames[at] != NULL; at++) {
+            const bool more = at + 1 < 3 && rows[row].frames[at + 1] != NULL;
+            zmq_send(raw, rows[row].frames[at], strlen(rows[row].frames[at]), more ? ZMQ_SNDMORE : 0);
+        }
+        struct socket_id from = {0};
+        const char *why = NULL;
+        cr_assert_eq(receive_soon(pair.router, &from, &message, &why), SOCKET_ERROR, "%s", rows[row].what);
+        cr_assert_not_null(why, "%s", rows[row].what);
+        cr_assert_gt(from.size, 0, "%s", rows[row].what);
+    }
+    zmq_close(raw);
+    zmq_ctx_term(context);
+    send_surely(pair.dealer, &(struct message){.kind = MESSAGE_GOODBYE});
+    struct socket_id from;
+    const char *why;
+    cr_assert_eq(receive_soon(pair.router, &from, &message, &why), SOCKET_OK, "the socket goes on");
+    close_pair(&pair);
+}
+
+Test(socket, the_extra_descriptor_ends_the_wait)
+{
+    struct pair pair;
+    open_pair(&pair);
+    const int fd = eventfd(1, EFD_CLOEXEC);
+    const uint64_t start_ms = clock_ms();
+    socket_wait(&pair.router, 1, fd, PATIENCE_MS);
+    cr_assert_lt(clock_ms() - start_ms, PATIENCE_MS);
+    close(fd);
+    close_pair(&pair);
+}
+
+Test(socket, endpoints_are_named_as_people_write_them)
+{
+    const struct {
+        const char *endpoint, *begins;
+    } rows[] = {{"tcp://127.0.0.1:*", "tcp://127.0.0.1:"}, {"tcp://[::1]:*", "tcp://[::1]:"}};
+    struct net *net = net_open();
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        char bound[64];
+        struct socket *socket = socket_bind(net, rows[row].endpoint, bound, sizeof bound, why_text, sizeof why_text);
+        cr_assert_not_null(socket, "%s: %s", rows[row].endpoint, why_text);
+        cr_assert_eq(strncmp(bound, rows[row].begins, strlen(rows[row].begins)), 0, "%s", bound);
+        socket_close(socket);
+    }
+    net_close(net);
+}
+
+Test(socket, an_endpoint_that_cannot_be_is_refused_with_a_reason)
+{
+    const char *const rows[] = {"nonsense", "tcp://", "tcp://127.0.0.1:99999", "ipc:///no/such/folder/s"};
+    struct net *net = net_open();
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        why_text[0] = 0;
+        cr_assert_null(socket_bind(net, rows[row], NULL, 0, why_text, sizeof why_text), "%s", rows[row]);
+        cr_assert_neq(why_text[0], 0, "%s", rows[row]);
+    }
+    net_close(net);
+}
