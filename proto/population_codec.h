@@ -13,9 +13,9 @@
 #define POPULATION_NAME_BYTES           256 /* a school's name, with the NUL */
 #define POPULATION_AUTHORITY_NUMBER_MAX 999
 
-/* A population of zeros, with `count` rows and `authority_count` authorities; names: with a name, "",
- * for every row. Both counts may be lowered afterwards. NULL: out of memory, or more rows than
- * POPULATION_ROWS_MAX or authorities than numbers. */
+/* A population of zeros, with that many rows and authorities; names: with a name, "", for every row.
+ * `count` and `authority_count` may be lowered afterwards. NULL: out of memory, or more rows than
+ * POPULATION_ROWS_MAX, or more authorities than there are numbers. */
 struct population *population_new(size_t rows, size_t authorities, bool names);
 
 /* Frees what population_new() made; NULL is fine. */
