@@ -166,7 +166,7 @@ static enum payload_status copy_part(struct payloads *payloads, const struct dig
 static enum payload_status fold_parts(struct payloads *payloads, const struct digest *sweep,
                                       const struct fold_place *places, size_t count, struct node **root)
 {
-    struct node *parts[FOLD_PARTS_MAX];
+    struct node *parts[FOLD_PARTS_MAX] = {NULL};
     enum payload_status status = PAYLOAD_OK;
     size_t copied = 0;
     while (copied < count && status == PAYLOAD_OK) {

@@ -68,7 +68,7 @@ static void expect_node(struct store *store, const char *sweep, uint32_t level, 
     cr_assert_eq(store_get_node(store, &id, (struct fold_place){level, index}, &bytes), STORE_FOUND, "%s",
                  store_why(store));
     cr_assert_eq(bytes.size, strlen(words));
-    cr_assert_arr_eq(bytes.data, words, bytes.size);
+    if (bytes.size > 0) cr_assert_arr_eq(bytes.data, words, bytes.size);
     buffer_free(&bytes);
 }
 
