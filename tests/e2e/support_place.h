@@ -1,0 +1,64 @@
+/* What end-to-end tests share: a place of their own, programs that run in it, and their results. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define WAIT_MS 60000 /* for something that must happen; a test that needs it all has failed */
+
+/* Makes an empty folder, goes there, and points HOME, TMPDIR and the XDG folders into it. */
+void place_open(void);
+
+/* Removes it. */
+void place_close(void);
+
+/* Its path. */
+const char *place_path(void);
+
+/* Entries of a folder, without . and ..; 0 when it is not there. */
+size_t count_entries(const char *path);
+
+bool exists(const char *path);
+
+/* The whole file, which the caller frees; NULL when it cannot be read. */
+char *read_text(const char *path);
+void write_text(const char *path, const char *text);
+
+/* What a program left: its exit status, or 128 + the signal. Texts are owned. */
+struct ran {
+    int status;
+    char *out, *err;
+};
+
+/* Runs a program of GOLDTHREAD_BIN to its end; words end with NULL and leave out the program's name. */
+struct ran run_program(const char *program, const char *const *words);
+void ran_free(struct ran *ran);
+
+/* goldthread with these words; for a test that expects one status: fails the test otherwise. */
+#define GOLDTHREAD(...) run_program("goldthread", (const char *[]){__VA_ARGS__, NULL})
+
+/* Starts a program and returns at once; its outputs go to NAME.out and NAME.err in the place. */
+pid_t start_program(const char *program, const char *name, const char *const *words);
+
+/* Waits for its end: the exit status, or 128 + the signal. */
+int wait_program(pid_t pid);
+
+/* Direct children of a process whose command is `name`; up to max. Returns how many there are. */
+size_t find_children(pid_t parent, const char *name, pid_t *found, size_t max);
+
+/* Waits a moment; false once WAIT_MS have passed since *waited was 0. For loops that wait on something. */
+bool keep_waiting(int *waited_ms);
+
+/* Parses one JSON value that must be all there is; fails the test otherwise. */
+json_t *parse_json(const char *text);
+const char *json_text(const json_t *object, const char *key);
+long long json_whole(const json_t *object, const char *key);
+
+/* A value of a rollup.csv in memory; NaN when it is empty. Fails the test when there is no such row. */
+double figure(const char *csv, const char *scenario, const char *area_code, const char *year, const char *measure,
+              const char *statistic);
+
+/* A TCP port of the loopback that was free a moment ago. */
+int free_port(void);

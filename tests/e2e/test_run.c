@@ -1,0 +1,370 @@
+#include <criterion/criterion.h>
+#include <math.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support_place.h"
+
+#define SCENARIOS GOLDTHREAD_SOURCE "/scenarios/"
+#define GOLDEN    SCENARIOS "golden-thread.yaml"
+
+TestSuite(run, .init = place_open, .fini = place_close, .timeout = 240);
+
+/* Two scenarios and few figures, in `blocks` blocks of 512 draws. */
+static void write_sweep(const char *name, int blocks)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             "sweep: small\nseed: 7\nscenarios:\n  - name: no-policy\n  - name: policy\n"
+             "    set: {entitlement.funded_years: 4}\n"
+             "design: {method: sobol, draws: %d}\n"
+             "outputs: {measures: [cost_gbp, kept_fte, pv_earnings_gbp, bcr]}\n",
+             blocks * 512);
+    write_text(name, text);
+}
+
+static void expect_nothing_left(void)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/run", place_path());
+    cr_expect_eq(count_entries(path), 0, "sockets are left");
+    snprintf(path, sizeof path, "%s/tmp", place_path());
+    cr_expect_eq(count_entries(path), 0, "temporary files are left");
+}
+
+static size_t count_states(void)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/state/goldthread", place_path());
+    return count_entries(path);
+}
+
+/* The JSON of a run that must succeed. */
+static json_t *run_json(const char *file, const char *workers, const char *out)
+{
+    struct ran ran = GOLDTHREAD("run", file, "--workers", workers, "--out", out, "--json", "--quiet");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    json_t *result = parse_json(ran.out);
+    ran_free(&ran);
+    return result;
+}
+
+Test(run, a_point_run_gives_the_reference_figures)
+{
+    static const struct {
+        const char *year;
+        double starts, reach, cost_million, kept, gain;
+    } rows[] = {
+        {"1", 149949, 29.29, 101.55, 318.3, 0},   {"2", 106030, 50.00, 71.80, 225, 0.00385},
+        {"3", 74975, 64.64, 50.77, 159, 0.00650}, {"4", 53015, 75.00, 35.90, 112.5, 0.00760},
+        {"5", 0, 75.00, 0, 0, 0.00763},           {"6", 0, 75.00, 0, 0, 0.00609},
+        {"7", 0, 75.00, 0, 0, 0.00458},           {"8", 0, 75.00, 0, 0, 0.00337},
+        {"9", 0, 75.00, 0, 0, 0.00247},           {"10", 0, 75.00, 0, 0, 0.00181},
+    };
+    static const struct {
+        const char *measure;
+        double value, tolerance;
+    } totals[] = {
+        {"cost_gbp", 260.03e6, 0.005e6},       {"pv_cost_gbp", 242.22e6, 0.005e6},
+        {"pv_earnings_gbp", 1510.8e6, 0.05e6}, {"bcr", 6.24, 0.005},
+        {"pv_tax_gbp", 498.6e6, 0.05e6},       {"pv_saving_gbp", 18.98e6, 0.005e6},
+        {"exchequer_ratio", 2.14, 0.005},      {"payback_year", 21, 0},
+    };
+    struct ran ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--out", "out");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    cr_expect_not_null(strstr(ran.out, "260.0"), "the table shows the cost:\n%s", ran.out);
+    char *csv = read_text("out/rollup.csv");
+    cr_assert_not_null(csv);
+    for (size_t at = 0; at < sizeof rows / sizeof *rows; at++) {
+        const char *year = rows[at].year, *policy = "golden-thread", *england = "E92000001";
+        cr_expect_float_eq(figure(csv, policy, england, year, "starts", "value"), rows[at].starts, 0.5, "year %s",
+                           year);
+        cr_expect_float_eq(figure(csv, policy, england, year, "reach_pct", "value"), rows[at].reach, 0.005, "year %s",
+                           year);
+        cr_expect_float_eq(figure(csv, policy, england, year, "cost_gbp", "value"), rows[at].cost_million * 1e6, 5e3,
+                           "year %s", year);
+        cr_expect_float_eq(figure(csv, policy, england, year, "kept_fte", "value"), rows[at].kept, 0.5, "year %s",
+                           year);
+        cr_expect_float_eq(figure(csv, policy, england, year, "ks4_gain_sd", "value"), rows[at].gain, 5e-6, "year %s",
+                           year);
+        cr_expect_float_eq(figure(csv, "no-policy", england, year, "leavers_fte", "value"), 41307, 0.5, "year %s",
+                           year);
+    }
+    for (size_t at = 0; at < sizeof totals / sizeof *totals; at++)
+        cr_expect_float_eq(figure(csv, "golden-thread - no-policy", "E92000001", "all", totals[at].measure, "value"),
+                           totals[at].value, totals[at].tolerance, "%s", totals[at].measure);
+    cr_expect(isnan(figure(csv, "no-policy", "E92000001", "all", "bcr", "value")), "no cost, no ratio");
+    cr_expect_eq(count_states(), 0, "the state is removed after success");
+    expect_nothing_left();
+    free(csv);
+    ran_free(&ran);
+}
+
+Test(run, regions_sum_to_england)
+{
+    static const char *const measures[] = {"starts",   "cost_gbp",        "leavers_fte",
+                                           "kept_fte", "pv_earnings_gbp", "pv_tax_gbp"};
+    struct ran ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--out", "out", "--quiet");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    char *csv = read_text("out/rollup.csv");
+    for (size_t at = 0; at < sizeof measures / sizeof *measures; at++) {
+        double sum = 0, england = figure(csv, "golden-thread", "E92000001", "all", measures[at], "value");
+        for (int region = 1; region <= 9; region++) {
+            char code[16];
+            snprintf(code, sizeof code, "E1200000%d", region);
+            sum += figure(csv, "golden-thread", code, "all", measures[at], "value");
+        }
+        cr_expect_float_eq(sum / england, 1, 1e-9, "%s", measures[at]);
+    }
+    free(csv);
+    ran_free(&ran);
+}
+
+Test(run, any_number_of_workers_gives_the_same_bytes)
+{
+    static const char *const workers[] = {"1", "2", "5"};
+    char *first[3] = {NULL};
+    static const char *const files[] = {"rollup.csv", "results.db", "manifest.json"};
+    write_sweep("s.yaml", 7);
+    for (int at = 0; at < 3; at++) {
+        json_t *result = run_json("s.yaml", workers[at], workers[at]);
+        cr_expect_eq(json_whole(result, "draws"), 7 * 512);
+        cr_expect_eq(json_whole(result, "model_runs"), 2 * 7 * 512);
+        cr_expect_eq(json_whole(json_object_get(result, "blocks"), "done"), 7);
+        cr_expect_eq(json_whole(json_object_get(result, "blocks"), "cached"), 0);
+        cr_expect_eq(json_whole(result, "workers"), atoi(workers[at]));
+        json_decref(result);
+        for (int file = 0; file < 3; file++) {
+            char path[64];
+            snprintf(path, sizeof path, "%s/%s", workers[at], files[file]);
+            char *text = read_text(path);
+            cr_assert_not_null(text, "%s", path);
+            if (at == 0) first[file] = text;
+            else if (file != 1) cr_expect_str_eq(text, first[file], "%s with %s workers", files[file], workers[at]);
+            if (at > 0) free(text);
+        }
+    }
+    for (int file = 0; file < 3; file++) free(first[file]);
+    expect_nothing_left();
+}
+
+/* A run in the background, in the state folder of its sweep. */
+static pid_t start_run(const char *workers, const char *out)
+{
+    return start_program(
+        "goldthread", "bg",
+        (const char *[]){"run", "s.yaml", "--workers", workers, "--out", out, "--json", "--quiet", NULL});
+}
+
+static json_t *finish_run(pid_t pid)
+{
+    char path[128];
+    int status = wait_program(pid);
+    snprintf(path, sizeof path, "%s/bg.err", place_path());
+    char *err = read_text(path);
+    cr_assert_eq(status, 0, "status %d: %s", status, err);
+    snprintf(path, sizeof path, "%s/bg.out", place_path());
+    char *out = read_text(path);
+    json_t *result = parse_json(out);
+    free(err);
+    free(out);
+    return result;
+}
+
+/* Blocks in the aggregator's store of the only run here; -1 when it cannot be told yet. */
+static long stored_blocks(void)
+{
+    char pattern[256], path[512] = "";
+    snprintf(pattern, sizeof pattern, "find %s/state -name aggregator.db 2>/dev/null", place_path());
+    FILE *found = popen(pattern, "r");
+    char *line = fgets(path, sizeof path, found);
+    pclose(found);
+    if (!line) return -1;
+    path[strcspn(path, "\n")] = '\0';
+    sqlite3 *database;
+    sqlite3_stmt *query = NULL;
+    long blocks = -1;
+    if (sqlite3_open_v2(path, &database, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(database, "SELECT total(1 << level) FROM node", -1, &query, NULL) == SQLITE_OK &&
+        sqlite3_step(query) == SQLITE_ROW)
+        blocks = (long)sqlite3_column_double(query, 0);
+    sqlite3_finalize(query);
+    sqlite3_close(database);
+    return blocks;
+}
+
+static void wait_for_blocks(long blocks)
+{
+    for (int waited = 0; stored_blocks() < blocks;) cr_assert(keep_waiting(&waited), "no block was stored");
+}
+
+static void kill_child(pid_t run, const char *name)
+{
+    pid_t child;
+    for (int waited = 0; find_children(run, name, &child, 1) == 0;) cr_assert(keep_waiting(&waited), "no %s", name);
+    cr_assert_eq(kill(child, SIGKILL), 0);
+}
+
+static void expect_same_after_killing(const char *name)
+{
+    write_sweep("s.yaml", 64);
+    json_t *plain = run_json("s.yaml", "2", "plain");
+    pid_t run = start_run("2", "hurt");
+    wait_for_blocks(2);
+    kill_child(run, name);
+    json_t *hurt = finish_run(run);
+    cr_expect_str_eq(json_text(hurt, "digest"), json_text(plain, "digest"));
+    cr_expect_str_eq(json_text(hurt, "run"), json_text(plain, "run"));
+    json_decref(plain);
+    json_decref(hurt);
+    expect_nothing_left();
+}
+
+Test(run, a_killed_worker_changes_nothing)
+{
+    expect_same_after_killing("goldthread-worker");
+}
+
+Test(run, a_killed_broker_changes_nothing)
+{
+    expect_same_after_killing("goldthread-broker");
+}
+
+Test(run, a_killed_aggregator_changes_nothing)
+{
+    expect_same_after_killing("goldthread-aggregator");
+}
+
+Test(run, an_interrupted_run_leaves_nothing_behind_and_a_rerun_resumes)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    write_sweep("s.yaml", 96);
+    json_t *plain = run_json("s.yaml", "2", "plain");
+    for (int at = 0; at < 2; at++) {
+        const char *out = at ? "two" : "one";
+        pid_t run = start_run("2", out), child;
+        wait_for_blocks(4);
+        cr_assert_eq(kill(run, signals[at]), 0);
+        cr_expect_eq(wait_program(run), 130);
+        cr_expect_eq(find_children(1, "goldthread-work", &child, 1) + find_children(run, "goldthread", &child, 1), 0,
+                     "a child is left");
+        cr_expect_not(exists(out), "output is left");
+        cr_expect_eq(count_states(), 1, "the state is kept");
+        expect_nothing_left();
+        json_t *resumed = run_json("s.yaml", "2", out);
+        cr_expect_str_eq(json_text(resumed, "digest"), json_text(plain, "digest"));
+        cr_expect_geq(json_whole(json_object_get(resumed, "blocks"), "cached"), 1);
+        cr_expect_eq(count_states(), 0);
+        json_decref(resumed);
+    }
+    json_decref(plain);
+    expect_nothing_left();
+}
+
+Test(run, two_runs_of_one_sweep_at_once_do_not_meet)
+{
+    write_sweep("s.yaml", 48);
+    pid_t run = start_run("1", "one");
+    wait_for_blocks(1);
+    json_t *two = run_json("s.yaml", "1", "two");
+    json_t *one = finish_run(run);
+    cr_expect_str_eq(json_text(one, "digest"), json_text(two, "digest"));
+    json_decref(one);
+    json_decref(two);
+    expect_nothing_left();
+}
+
+Test(run, json_is_one_object_and_names_the_files)
+{
+    struct ran ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--json");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    json_t *result = parse_json(ran.out), *files = json_object_get(result, "files");
+    static const char *const keys[] = {"sweep",  "run",     "digest",  "draws", "model_runs",
+                                       "blocks", "seconds", "workers", "files"};
+    for (size_t at = 0; at < sizeof keys / sizeof *keys; at++)
+        cr_expect_not_null(json_object_get(result, keys[at]), "%s", keys[at]);
+    cr_assert_geq(json_array_size(files), 4);
+    for (size_t at = 0; at < json_array_size(files); at++)
+        cr_expect(exists(json_string_value(json_array_get(files, at))));
+    char folder[128], prefix[9];
+    snprintf(prefix, sizeof prefix, "%s", json_text(result, "digest"));
+    snprintf(folder, sizeof folder, "results/golden-thread-%s/rollup.csv", prefix);
+    cr_expect(exists(folder), "the default folder is results/NAME-DIGEST8: %s", folder);
+    json_decref(result);
+    ran_free(&ran);
+}
+
+Test(run, the_same_run_again_keeps_its_folder)
+{
+    for (int at = 0; at < 2; at++) {
+        struct ran ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--quiet");
+        cr_expect_eq(ran.status, 0, "%s", ran.err);
+        ran_free(&ran);
+    }
+    cr_expect_eq(count_entries("results"), 1);
+}
+
+Test(run, an_empty_folder_is_filled_and_a_full_one_refused)
+{
+    struct ran ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--out", ".", "--quiet");
+    cr_expect_eq(ran.status, 0, "%s", ran.err);
+    cr_expect_eq(count_entries("."), 4);
+    cr_expect(exists("manifest.json"));
+    ran_free(&ran);
+    ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--out", ".", "--quiet");
+    cr_expect_eq(ran.status, 2);
+    cr_expect_not_null(strstr(ran.err, "not empty"), "%s", ran.err);
+    cr_expect_eq(count_entries("."), 4);
+    ran_free(&ran);
+}
+
+Test(run, a_draw_fixed_by_set_is_the_table_changed)
+{
+    struct ran ran =
+        GOLDTHREAD("run", GOLDEN, "--design", "point", "--set", "effect.attainment_sd=0.1", "--out", "a", "--quiet");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    char *csv = read_text("a/rollup.csv");
+    cr_expect_float_eq(figure(csv, "golden-thread", "E92000001", "all", "pv_earnings_gbp", "value"), 2 * 1510.8e6,
+                       0.1e6);
+    free(csv);
+    ran_free(&ran);
+}
+
+/* With a random run too many draws would be needed to compare means; the statistics must hold together. */
+Test(run, statistics_of_many_draws_hold_together)
+{
+    write_sweep("s.yaml", 4);
+    json_decref(run_json("s.yaml", "2", "out"));
+    char *csv = read_text("out/rollup.csv");
+    static const char *const order[] = {"min", "p05", "p25", "p50", "p75", "p95", "max"};
+    double before = -INFINITY;
+    for (size_t at = 0; at < sizeof order / sizeof *order; at++) {
+        double value = figure(csv, "policy - no-policy", "E92000001", "all", "pv_earnings_gbp", order[at]);
+        cr_expect_geq(value, before, "%s", order[at]);
+        before = value;
+    }
+    cr_expect_eq(figure(csv, "policy", "E92000001", "all", "pv_earnings_gbp", "n"), 2048);
+    double sd = figure(csv, "policy", "E92000001", "all", "pv_earnings_gbp", "sd");
+    cr_expect_float_eq(figure(csv, "policy", "E92000001", "all", "pv_earnings_gbp", "mcse"), sd / sqrt(2048),
+                       sd * 1e-12);
+    free(csv);
+}
+
+Test(run, every_scenario_file_of_the_project_runs)
+{
+    FILE *list = popen("ls " SCENARIOS "*.yaml", "r");
+    char path[512];
+    int count = 0;
+    while (fgets(path, sizeof path, list)) {
+        path[strcspn(path, "\n")] = '\0';
+        struct ran ran = GOLDTHREAD("run", path, "--design", "point", "--quiet");
+        cr_expect_eq(ran.status, 0, "%s: %s", path, ran.err);
+        ran_free(&ran);
+        count++;
+    }
+    pclose(list);
+    cr_expect_geq(count, 14);
+}
