@@ -101,6 +101,18 @@ Test(digest, what_is_not_64_digits_is_refused_and_changes_nothing)
     }
 }
 
+Test(digest, neighbours_of_the_digits_are_no_digits)
+{
+    for (const char *neighbour = "/:@G`g"; *neighbour; neighbour++) {
+        char hex[DIGEST_HEX_BYTES];
+        memset(hex, '0', sizeof hex - 1);
+        hex[sizeof hex - 1] = '\0';
+        hex[17] = *neighbour;
+        struct digest digest;
+        cr_expect(!digest_from_hex(&digest, hex), "'%c'", *neighbour);
+    }
+}
+
 Test(digest, only_zero_is_zero)
 {
     struct digest digest = {{0}};
