@@ -1,0 +1,807 @@
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+#include "sweep_codec.h"
+
+#define HEARTBEAT_MS 500
+#define LEASE_MS     5000
+
+/* A broker with a clock, and what its last step wanted done. */
+struct bench {
+    struct broker *broker;
+    uint64_t now_ms;
+    struct broker_effects effects;
+    struct message message; /* scratch, to be filled before it is delivered */
+    struct buffer sweep;    /* bytes of the sweep submitted last */
+    struct digest id;
+};
+
+static const struct peer client = {.size = 1, .bytes = "c"}, aggregator = {.size = 1, .bytes = "a"},
+                         one = {.size = 1, .bytes = "1"}, two = {.size = 1, .bytes = "2"},
+                         three = {.size = 1, .bytes = "3"};
+
+static struct bench *open_bench(void)
+{
+    struct bench *bench = calloc(1, sizeof *bench);
+    bench->now_ms = 1000;
+    bench->broker = broker_new(&(struct broker_setup){HEARTBEAT_MS, LEASE_MS, 42});
+    cr_assert_not_null(bench->broker);
+    return bench;
+}
+
+static void close_bench(struct bench *bench)
+{
+    broker_free(bench->broker);
+    buffer_free(&bench->sweep);
+    free(bench);
+}
+
+static void step(struct bench *bench, const struct broker_event *event)
+{
+    broker_step(bench->broker, event, &bench->effects);
+    cr_assert(broker_is_sound(bench->broker));
+}
+
+static void deliver(struct bench *bench, struct peer from)
+{
+    step(bench, &(struct broker_event){
+                    .kind = BROKER_MESSAGE, .now_ms = bench->now_ms, .peer = from, .message = &bench->message});
+}
+
+static void wait_ms(struct bench *bench, uint64_t ms)
+{
+    bench->now_ms += ms;
+    step(bench, &(struct broker_event){.kind = BROKER_TICK, .now_ms = bench->now_ms});
+}
+
+static const struct broker_effect *find_send(const struct bench *bench, struct peer to, enum message_kind kind)
+{
+    for (size_t at = 0; at < bench->effects.count; at++) {
+        const struct broker_effect *effect = &bench->effects.list[at];
+        if (effect->kind == BROKER_SEND && effect->send.kind == kind && peer_equal(&effect->send.to, &to))
+            return effect;
+    }
+    return NULL;
+}
+
+static size_t count_effects(const struct bench *bench, enum broker_effect_kind kind)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < bench->effects.count; at++) count += bench->effects.list[at].kind == kind;
+    return count;
+}
+
+static size_t count_leases(const struct bench *bench, struct peer to)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < bench->effects.count; at++) {
+        const struct broker_effect *effect = &bench->effects.list[at];
+        count += effect->kind == BROKER_SEND && effect->send.kind == MESSAGE_LEASE && peer_equal(&effect->send.to, &to);
+    }
+    return count;
+}
+
+static void make_sweep(struct bench *bench, const char *name, uint64_t blocks)
+{
+    struct sweep *sweep = calloc(1, sizeof *sweep);
+    snprintf(sweep->name, sizeof sweep->name, "%s", name);
+    strcpy(sweep->model, "entitlement");
+    strcpy(sweep->model_version, "1");
+    strcpy(sweep->population_name, "england-2023");
+    sweep->years = 1;
+    sweep->first_year = 202526;
+    sweep->method = DESIGN_RANDOM;
+    sweep->draws = blocks * 4;
+    sweep->draws_per_block = 4;
+    sweep->levels = 1u << AREA_ENGLAND;
+    sweep->parameter_count = 1;
+    strcpy(sweep->parameters[0].name, "p");
+    sweep->scenario_count = 1;
+    strcpy(sweep->scenarios[0].name, "base");
+    buffer_clear(&bench->sweep);
+    sweep_encode(sweep, &bench->sweep);
+    bench->id = sweep_identity(sweep);
+    free(sweep);
+}
+
+static void submit(struct bench *bench, const char *name, uint64_t blocks)
+{
+    make_sweep(bench, name, blocks);
+    bench->message.kind = MESSAGE_SUBMIT;
+    bench->message.submit.sweep = buffer_span(&bench->sweep);
+    bench->message.submit.population = (struct span){0};
+    deliver(bench, client);
+}
+
+static void hello(struct bench *bench, struct peer from, enum message_role role, const char *name, uint64_t instance)
+{
+    bench->message.kind = MESSAGE_HELLO;
+    memset(&bench->message.hello, 0, sizeof bench->message.hello);
+    bench->message.hello.role = role;
+    bench->message.hello.instance = instance;
+    snprintf(bench->message.hello.name, sizeof bench->message.hello.name, "%s", name);
+    if (role == ROLE_AGGREGATOR) strcpy(bench->message.hello.endpoint, "ipc:///a");
+    deliver(bench, from);
+}
+
+static void heartbeat(struct bench *bench, struct peer from, uint64_t room, uint32_t count, const uint64_t *tokens)
+{
+    bench->message.kind = MESSAGE_HEARTBEAT;
+    bench->message.heartbeat.room = room;
+    bench->message.heartbeat.token_count = count;
+    for (uint32_t at = 0; at < count; at++) bench->message.heartbeat.tokens[at] = tokens[at];
+    deliver(bench, from);
+}
+
+static void done(struct bench *bench, struct peer from, uint64_t token, struct block_range blocks, uint64_t compute_us)
+{
+    bench->message.kind = MESSAGE_DONE;
+    bench->message.done.token = token;
+    bench->message.done.sweep = bench->id;
+    bench->message.done.blocks = blocks;
+    bench->message.done.compute_us = compute_us;
+    deliver(bench, from);
+}
+
+static void failed(struct bench *bench, struct peer from, uint64_t token, struct block_range blocks,
+                   enum message_cause cause)
+{
+    bench->message.kind = MESSAGE_FAILED;
+    bench->message.failed.token = token;
+    bench->message.failed.sweep = bench->id;
+    bench->message.failed.blocks = blocks;
+    bench->message.failed.cause = cause;
+    strcpy(bench->message.failed.text, "it broke");
+    deliver(bench, from);
+}
+
+static void held(struct bench *bench, bool complete, uint32_t count, const struct block_range *ranges)
+{
+    bench->message.kind = MESSAGE_HELD;
+    bench->message.held.sweep = bench->id;
+    bench->message.held.complete = complete;
+    memset(bench->message.held.result.bytes, complete ? 7 : 0, DIGEST_BYTES);
+    bench->message.held.count = count;
+    for (uint32_t at = 0; at < count; at++) bench->message.held.ranges[at] = ranges[at];
+    deliver(bench, aggregator);
+}
+
+static struct broker_effect lease_to(const struct bench *bench, struct peer worker)
+{
+    const struct broker_effect *effect = find_send(bench, worker, MESSAGE_LEASE);
+    cr_assert_not_null(effect, "a lease is expected");
+    return *effect;
+}
+
+static const struct ledger *ledger_of(const struct bench *bench)
+{
+    const struct ledger *ledger = broker_sweep(bench->broker, &bench->id);
+    cr_assert_not_null(ledger);
+    return ledger;
+}
+
+/* Submitting */
+
+Test(broker, a_sweep_is_kept_before_it_is_accepted)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 8);
+    cr_assert_eq(bench->effects.list[0].kind, BROKER_KEEP_SWEEP);
+    cr_assert_eq(bench->effects.list[0].keep.sweep.size, bench->sweep.size);
+    const struct broker_effect *accepted = find_send(bench, client, MESSAGE_ACCEPTED);
+    cr_assert_not_null(accepted);
+    cr_assert_gt(accepted, &bench->effects.list[0]);
+    cr_assert_not(accepted->send.known);
+    cr_assert(digest_equal(&accepted->sweep, &bench->id));
+    cr_assert_eq(ledger_of(bench)->blocks, 8);
+    close_bench(bench);
+}
+
+Test(broker, the_same_sweep_again_has_no_second_effect)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 8);
+    submit(bench, "s", 8);
+    cr_assert_eq(bench->effects.count, 1);
+    cr_assert(find_send(bench, client, MESSAGE_ACCEPTED)->send.known);
+    close_bench(bench);
+}
+
+Test(broker, a_submission_that_cannot_be_is_refused_and_changes_nothing)
+{
+    struct bench *bench = open_bench();
+    static uint8_t large[SWEEP_BYTES_MAX + 1];
+    make_sweep(bench, "s", 8);
+    const struct span good = buffer_span(&bench->sweep), junk = {(const uint8_t *)"junk", 4};
+    const struct {
+        struct span sweep, population;
+        const char *what;
+    } rows[] = {
+        {junk, {0}, "no sweep"},
+        {{0}, {0}, "nothing"},
+        {{good.data, good.size - 1}, {0}, "a sweep cut short"},
+        {{large, sizeof large}, {0}, "a sweep that is too large"},
+        {good, junk, "a population of another digest"},
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        bench->message.kind = MESSAGE_SUBMIT;
+        bench->message.submit.sweep = rows[row].sweep;
+        bench->message.submit.population = rows[row].population;
+        deliver(bench, client);
+        cr_assert_eq(bench->effects.count, 1, "%s", rows[row].what);
+        const struct broker_effect *error = find_send(bench, client, MESSAGE_ERROR);
+        cr_assert_not_null(error, "%s", rows[row].what);
+        cr_assert_eq(error->send.error.code, ERROR_REFUSED, "%s", rows[row].what);
+        cr_assert_gt(strlen(error->send.error.text), 0, "%s", rows[row].what);
+    }
+    close_bench(bench);
+}
+
+Test(broker, more_sweeps_than_the_limit_are_refused)
+{
+    struct bench *bench = open_bench();
+    char name[16];
+    for (int at = 0; at < BROKER_SWEEPS_MAX; at++) {
+        snprintf(name, sizeof name, "s%d", at);
+        submit(bench, name, 1);
+        cr_assert_not_null(find_send(bench, client, MESSAGE_ACCEPTED), "sweep %d", at);
+    }
+    submit(bench, "one more", 1);
+    cr_assert_not_null(find_send(bench, client, MESSAGE_ERROR));
+    submit(bench, "s0", 1);
+    cr_assert_not_null(find_send(bench, client, MESSAGE_ACCEPTED), "known sweeps are still accepted");
+    close_bench(bench);
+}
+
+Test(broker, what_was_kept_comes_back_after_a_restart)
+{
+    struct bench *bench = open_bench();
+    const char *why;
+    const struct digest none = {{0}};
+    make_sweep(bench, "s", 8);
+    cr_assert(broker_restore(bench->broker, buffer_span(&bench->sweep), false, SWEEP_RUNNING, &none, "", &why));
+    cr_assert_not(broker_restore(bench->broker, buffer_span(&bench->sweep), false, SWEEP_RUNNING, &none, "", &why));
+    cr_assert(broker_restore_done(bench->broker, &bench->id, (struct block_range){0, 7}));
+    cr_assert_not(broker_restore_done(bench->broker, &bench->id, (struct block_range){7, 2}), "beyond the sweep");
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect lease = lease_to(bench, one);
+    cr_assert(lease.send.lease.blocks.first == 7 && lease.send.lease.blocks.count == 1);
+    close_bench(bench);
+}
+
+/* Leasing */
+
+Test(broker, a_worker_is_welcomed_and_given_blocks)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 2);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect *welcome = find_send(bench, one, MESSAGE_WELCOME);
+    cr_assert_not_null(welcome);
+    struct message *message = calloc(1, sizeof *message);
+    cr_assert(broker_compose(bench->broker, welcome, message));
+    cr_assert_eq(message->welcome.heartbeat_ms, HEARTBEAT_MS);
+    cr_assert_eq(message->welcome.lease_ms, LEASE_MS);
+    free(message);
+    const struct broker_effect lease = lease_to(bench, one);
+    cr_assert(lease.send.lease.blocks.first == 0 && lease.send.lease.blocks.count == 1,
+              "one block until it is measured");
+    close_bench(bench);
+}
+
+Test(broker, everybody_gets_a_first_lease_before_anybody_gets_a_second)
+{
+    struct bench *bench = open_bench();
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    hello(bench, two, ROLE_WORKER, "w2", 1);
+    hello(bench, three, ROLE_WORKER, "w3", 1);
+    submit(bench, "s", 4);
+    cr_assert_eq(count_leases(bench, one), 1);
+    cr_assert_eq(count_leases(bench, two), 1);
+    cr_assert_eq(count_leases(bench, three), 1);
+    close_bench(bench);
+}
+
+Test(broker, a_worker_holds_at_most_two_leases)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1000);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    cr_assert_eq(count_leases(bench, one), 2);
+    heartbeat(bench, one, 64, 0, NULL);
+    cr_assert_eq(count_leases(bench, one), 0, "both are on their way, whatever it says");
+    close_bench(bench);
+}
+
+Test(broker, a_worker_without_room_gets_nothing)
+{
+    struct bench *bench = open_bench();
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    heartbeat(bench, one, 0, 0, NULL);
+    submit(bench, "s", 1000);
+    cr_assert_eq(count_leases(bench, one), 0);
+    heartbeat(bench, one, 1, 0, NULL);
+    cr_assert_eq(count_leases(bench, one), 1);
+    close_bench(bench);
+}
+
+Test(broker, leases_grow_to_the_target_of_measured_work_and_are_aligned)
+{
+    const struct {
+        uint64_t block_us, most;
+    } rows[] = {{1000000, 1}, {150000, 1}, {50000, 4}, {10000, 16}, {1000, 128}, {20, LEASE_BLOCKS_MAX}};
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        struct bench *bench = open_bench();
+        submit(bench, "s", 1 << 20);
+        hello(bench, one, ROLE_WORKER, "w1", 1);
+        struct broker_effect lease = lease_to(bench, one);
+        uint64_t largest = lease.send.lease.blocks.count;
+        for (int turn = 0; turn < 12; turn++) {
+            const struct block_range blocks = lease.send.lease.blocks;
+            done(bench, one, lease.send.lease.token, blocks, blocks.count * rows[row].block_us);
+            if (find_send(bench, one, MESSAGE_LEASE) == NULL) break; /* not lent ahead; it still has one */
+            lease = lease_to(bench, one);
+            if (lease.send.lease.blocks.count > largest) largest = lease.send.lease.blocks.count;
+            const uint64_t end = range_end(lease.send.lease.blocks);
+            if (turn > 4) cr_assert_eq(end % largest, 0, "row %zu: ends at %lu", row, end);
+        }
+        cr_assert_leq(largest, rows[row].most, "row %zu", row);
+        cr_assert_geq(largest, (rows[row].most + 1) / 2, "row %zu: %lu", row, largest);
+        close_bench(bench);
+    }
+}
+
+Test(broker, what_remains_at_the_end_is_split_over_the_workers)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 65);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect first = lease_to(bench, one);
+    hello(bench, two, ROLE_WORKER, "w2", 1);
+    done(bench, one, first.send.lease.token, first.send.lease.blocks, 100);
+    const struct broker_effect lease = lease_to(bench, one);
+    cr_assert_leq(lease.send.lease.blocks.count, 16, "two workers, two leases each");
+    cr_assert_gt(lease.send.lease.blocks.count, 1);
+    close_bench(bench);
+}
+
+Test(broker, sweeps_take_turns)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "large", 1000000);
+    submit(bench, "small", 2);
+    const struct digest small = bench->id;
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    hello(bench, two, ROLE_WORKER, "w2", 1);
+    uint64_t taken = ledger_of(bench)->taken.total;
+    cr_assert_geq(taken, 1, "a small sweep need not wait for the large one");
+    cr_assert(digest_equal(&bench->id, &small));
+    close_bench(bench);
+}
+
+/* Ends of leases */
+
+Test(broker, a_lease_lapses_unless_a_heartbeat_names_it)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const uint64_t token = lease_to(bench, one).send.lease.token;
+    for (int beat = 0; beat < 20; beat++) {
+        wait_ms(bench, HEARTBEAT_MS);
+        heartbeat(bench, one, 1, 1, &token);
+        cr_assert_eq(ledger_of(bench)->taken.total, 1, "beat %d", beat);
+    }
+    for (int beat = 0; beat < 9; beat++) {
+        wait_ms(bench, HEARTBEAT_MS);
+        heartbeat(bench, one, 0, 0, NULL);
+    }
+    cr_assert_eq(ledger_of(bench)->taken.total, 1, "not yet");
+    wait_ms(bench, HEARTBEAT_MS);
+    cr_assert_eq(ledger_of(bench)->taken.total, 0);
+    close_bench(bench);
+}
+
+Test(broker, a_silent_worker_is_forgotten_and_its_blocks_go_to_another)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    hello(bench, two, ROLE_WORKER, "w2", 1);
+    wait_ms(bench, LEASE_MS - 1);
+    heartbeat(bench, two, 2, 0, NULL);
+    cr_assert_eq(count_leases(bench, two), 0);
+    cr_assert_leq(broker_next_due_ms(bench->broker), bench->now_ms + 1);
+    wait_ms(bench, 1);
+    cr_assert_eq(count_leases(bench, two), 1);
+    cr_assert_eq(broker_worker_count(bench->broker), 1);
+    close_bench(bench);
+}
+
+Test(broker, a_restarted_worker_frees_its_leases_at_once)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const uint64_t token = lease_to(bench, one).send.lease.token;
+    hello(bench, two, ROLE_WORKER, "w1", 2);
+    cr_assert_neq(lease_to(bench, two).send.lease.token, token);
+    heartbeat(bench, one, 2, 1, &token);
+    cr_assert_not_null(find_send(bench, one, MESSAGE_STRANGER));
+    close_bench(bench);
+}
+
+Test(broker, a_worker_that_reconnects_keeps_the_leases_it_lists)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 100);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    cr_assert_eq(count_leases(bench, one), 2);
+    const uint64_t token = lease_to(bench, one).send.lease.token;
+    hello(bench, two, ROLE_WORKER, "w1", 1);
+    cr_assert_eq(count_leases(bench, two), 0, "nothing is lent before it says what it has");
+    cr_assert_eq(ledger_of(bench)->taken.total, 2);
+    heartbeat(bench, two, 1, 1, &token);
+    cr_assert_eq(count_leases(bench, two), 1, "the other one was lost on the way");
+    cr_assert_eq(ledger_of(bench)->taken.total, 2);
+    close_bench(bench);
+}
+
+Test(broker, a_worker_that_says_goodbye_leaves_nothing_behind)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 100);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    bench->message.kind = MESSAGE_GOODBYE;
+    deliver(bench, one);
+    cr_assert_eq(ledger_of(bench)->taken.total, 0);
+    cr_assert_eq(broker_worker_count(bench->broker), 0);
+    close_bench(bench);
+}
+
+Test(broker, a_lease_that_could_not_be_sent_is_ready_again)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    hello(bench, two, ROLE_WORKER, "w2", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    heartbeat(bench, one, 2, 0, NULL);
+    const uint64_t token = lease_to(bench, two).send.lease.token;
+    step(bench,
+         &(struct broker_event){.kind = BROKER_UNDELIVERED, .now_ms = bench->now_ms, .peer = two, .token = token});
+    cr_assert_eq(count_leases(bench, one), 1);
+    cr_assert_eq(count_leases(bench, two), 0);
+    close_bench(bench);
+}
+
+/* Results */
+
+Test(broker, blocks_done_twice_count_once)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 8);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect lease = lease_to(bench, one);
+    done(bench, one, lease.send.lease.token, lease.send.lease.blocks, 1000);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_DONE), 1);
+    cr_assert_eq(ledger_of(bench)->done.total, 1);
+    done(bench, one, lease.send.lease.token, lease.send.lease.blocks, 1000);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_DONE), 0);
+    cr_assert_eq(ledger_of(bench)->done.total, 1);
+    close_bench(bench);
+}
+
+Test(broker, a_late_answer_counts_though_its_lease_has_lapsed)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect late = lease_to(bench, one);
+    hello(bench, two, ROLE_WORKER, "w1", 2);
+    const struct broker_effect lease = lease_to(bench, two);
+    hello(bench, one, ROLE_WORKER, "w2", 1);
+    done(bench, one, late.send.lease.token, late.send.lease.blocks, 1000);
+    cr_assert_eq(ledger_of(bench)->done.total, 1);
+    done(bench, two, lease.send.lease.token, lease.send.lease.blocks, 1000);
+    cr_assert_eq(ledger_of(bench)->done.total, 1);
+    close_bench(bench);
+}
+
+Test(broker, blocks_that_are_not_of_the_sweep_are_refused)
+{
+    const struct block_range rows[] = {{8, 1}, {0, 9}, {7, 2}, {UINT64_C(1) << 40, 1}};
+    struct bench *bench = open_bench();
+    submit(bench, "s", 8);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        done(bench, one, 5, rows[row], 1000);
+        cr_assert_not_null(find_send(bench, one, MESSAGE_ERROR), "row %zu", row);
+        cr_assert_eq(ledger_of(bench)->done.total, 0, "row %zu", row);
+    }
+    close_bench(bench);
+}
+
+Test(broker, a_sweep_is_done_only_when_the_aggregator_says_so)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect lease = lease_to(bench, one);
+    done(bench, one, lease.send.lease.token, lease.send.lease.blocks, 1000);
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING);
+    held(bench, true, 1, &(struct block_range){0, 1});
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_DONE);
+    cr_assert_eq(ledger_of(bench)->result.bytes[0], 7);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_STATE), 1);
+    cr_assert_not_null(find_send(bench, aggregator, MESSAGE_WANTED), "it is no longer wanted");
+    held(bench, true, 1, &(struct block_range){0, 1});
+    cr_assert_eq(bench->effects.count, 0, "said again, it has no second effect");
+    close_bench(bench);
+}
+
+Test(broker, what_the_aggregator_holds_is_done_and_not_lent)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 40);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    struct block_range many[20];
+    for (uint64_t at = 0; at < 20; at++) many[at] = (struct block_range){2 * at, 1};
+    held(bench, false, 20, many);
+    cr_assert_eq(ledger_of(bench)->done.total, 20);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_RANGES), 1, "many ranges are written in one go");
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct block_range lent = lease_to(bench, one).send.lease.blocks;
+    cr_assert(lent.first == 1 && lent.count == 1);
+    close_bench(bench);
+}
+
+Test(broker, blocks_that_the_aggregator_lost_are_lent_again)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 8);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    held(bench, false, 1, &(struct block_range){0, 6});
+    held(bench, false, 1, &(struct block_range){0, 4});
+    bench->now_ms += LEDGER_REOPEN_MS - 1;
+    held(bench, false, 1, &(struct block_range){0, 4});
+    cr_assert_eq(ledger_of(bench)->done.total, 6, "the report may be older than the blocks");
+    bench->now_ms += 1;
+    held(bench, false, 1, &(struct block_range){0, 4});
+    cr_assert_eq(ledger_of(bench)->done.total, 4);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_RANGES), 1);
+    held(bench, false, 1, &(struct block_range){0, 6});
+    cr_assert_eq(ledger_of(bench)->done.total, 6);
+    close_bench(bench);
+}
+
+Test(broker, a_report_in_several_messages_loses_nothing)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 4000);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    static struct block_range ranges[MESSAGE_RANGES_MAX];
+    const struct block_range rest = {3000, 10};
+    for (uint64_t at = 0; at < MESSAGE_RANGES_MAX; at++) ranges[at] = (struct block_range){2 * at, 1};
+    for (int turn = 0; turn < 4; turn++) {
+        held(bench, false, MESSAGE_RANGES_MAX, ranges);
+        held(bench, false, 1, &rest);
+        bench->now_ms += LEDGER_REOPEN_MS;
+    }
+    cr_assert_eq(ledger_of(bench)->done.total, MESSAGE_RANGES_MAX + 10);
+    close_bench(bench);
+}
+
+/* Failures */
+
+Test(broker, the_third_error_of_a_block_fails_the_sweep)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    for (int attempt = 1; attempt <= 3; attempt++) {
+        const struct broker_effect lease = lease_to(bench, one);
+        cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING, "attempt %d", attempt);
+        failed(bench, one, lease.send.lease.token, lease.send.lease.blocks, CAUSE_ERROR);
+    }
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_FAILED);
+    cr_assert_str_eq(ledger_of(bench)->text, "it broke");
+    cr_assert_eq(ledger_of(bench)->failed, 1);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_STATE), 1);
+    cr_assert_eq(count_leases(bench, one), 0);
+    close_bench(bench);
+}
+
+Test(broker, a_shutdown_gives_blocks_back_and_is_not_counted)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    for (int attempt = 0; attempt < 10; attempt++) {
+        const struct broker_effect lease = lease_to(bench, one);
+        failed(bench, one, lease.send.lease.token, lease.send.lease.blocks, CAUSE_SHUTDOWN);
+        cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING, "attempt %d", attempt);
+    }
+    close_bench(bench);
+}
+
+Test(broker, blocks_that_overlapped_are_lent_one_by_one)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1 << 16);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    struct broker_effect lease = lease_to(bench, one);
+    while (lease.send.lease.blocks.count < 16) {
+        done(bench, one, lease.send.lease.token, lease.send.lease.blocks, lease.send.lease.blocks.count * 1000);
+        lease = lease_to(bench, one);
+    }
+    failed(bench, one, lease.send.lease.token, lease.send.lease.blocks, CAUSE_OVERLAP);
+    const struct broker_effect single = lease_to(bench, one);
+    cr_assert_eq(single.send.lease.blocks.first, lease.send.lease.blocks.first);
+    cr_assert_eq(single.send.lease.blocks.count, 1);
+    close_bench(bench);
+}
+
+Test(broker, a_failed_sweep_that_is_submitted_again_runs_again)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    for (int attempt = 1; attempt <= 3; attempt++) {
+        const struct broker_effect lease = lease_to(bench, one);
+        failed(bench, one, lease.send.lease.token, lease.send.lease.blocks, CAUSE_ERROR);
+    }
+    submit(bench, "s", 1);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_STATE), 1);
+    cr_assert_eq(ledger_of(bench)->failed, 0);
+    cr_assert_eq(count_leases(bench, one), 1);
+    close_bench(bench);
+}
+
+Test(broker, a_cancelled_sweep_calls_its_leases_back)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 100);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    bench->message.kind = MESSAGE_CANCEL;
+    bench->message.cancel.sweep = bench->id;
+    deliver(bench, client);
+    cr_assert_not_null(find_send(bench, client, MESSAGE_ACCEPTED));
+    cr_assert_not_null(find_send(bench, one, MESSAGE_CANCEL));
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_CANCELLED);
+    cr_assert_eq(ledger_of(bench)->taken.total, 0);
+    const struct broker_effect *wanted = find_send(bench, aggregator, MESSAGE_WANTED);
+    cr_assert_not_null(wanted);
+    cr_assert(broker_compose(bench->broker, wanted, &bench->message));
+    cr_assert_eq(bench->message.wanted.count, 0);
+    close_bench(bench);
+}
+
+/* Meeting */
+
+Test(broker, strangers_are_told_so)
+{
+    const enum message_kind kinds[] = {MESSAGE_HEARTBEAT, MESSAGE_DONE, MESSAGE_FAILED, MESSAGE_HELD};
+    for (size_t row = 0; row < sizeof kinds / sizeof *kinds; row++) {
+        struct bench *bench = open_bench();
+        bench->message.kind = kinds[row];
+        deliver(bench, one);
+        cr_assert_not_null(find_send(bench, one, MESSAGE_STRANGER), "%s", message_kind_name(kinds[row]));
+        close_bench(bench);
+    }
+}
+
+Test(broker, a_quiet_broker_still_answers_heartbeats)
+{
+    struct bench *bench = open_bench();
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    for (int beat = 0; beat < 5; beat++) {
+        wait_ms(bench, HEARTBEAT_MS);
+        heartbeat(bench, one, 2, 0, NULL);
+        cr_assert_not_null(find_send(bench, one, MESSAGE_WELCOME), "beat %d", beat);
+        heartbeat(bench, aggregator, 0, 0, NULL);
+        cr_assert_not_null(find_send(bench, aggregator, MESSAGE_WELCOME), "beat %d", beat);
+    }
+    close_bench(bench);
+}
+
+Test(broker, workers_are_told_when_the_aggregator_comes)
+{
+    struct bench *bench = open_bench();
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    hello(bench, two, ROLE_WORKER, "w2", 1);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    const struct broker_effect *welcome = find_send(bench, two, MESSAGE_WELCOME);
+    cr_assert_not_null(find_send(bench, one, MESSAGE_WELCOME));
+    cr_assert_not_null(welcome);
+    cr_assert(broker_compose(bench->broker, welcome, &bench->message));
+    cr_assert_str_eq(bench->message.welcome.aggregator, "ipc:///a");
+    close_bench(bench);
+}
+
+Test(broker, the_aggregator_is_told_which_sweeps_are_open)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    const struct broker_effect *wanted = find_send(bench, aggregator, MESSAGE_WANTED);
+    cr_assert_not_null(wanted);
+    cr_assert(broker_compose(bench->broker, wanted, &bench->message));
+    cr_assert_eq(bench->message.wanted.count, 1);
+    cr_assert(digest_equal(&bench->message.wanted.sweeps[0], &bench->id));
+    submit(bench, "t", 1);
+    cr_assert_not_null(find_send(bench, aggregator, MESSAGE_WANTED), "and again when that changes");
+    close_bench(bench);
+}
+
+Test(broker, items_are_given_to_anybody_and_unknown_ones_to_nobody)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    bench->message.kind = MESSAGE_FETCH;
+    bench->message.fetch.item = ITEM_SWEEP;
+    bench->message.fetch.digest = bench->id;
+    deliver(bench, three);
+    cr_assert_not_null(find_send(bench, three, MESSAGE_ITEM));
+    bench->message.fetch.item = ITEM_POPULATION;
+    deliver(bench, three);
+    cr_assert_eq(find_send(bench, three, MESSAGE_ERROR)->send.error.code, ERROR_UNKNOWN);
+    close_bench(bench);
+}
+
+Test(broker, status_tells_of_one_sweep_or_of_all)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 10);
+    submit(bench, "t", 20);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct digest none = {{0}}, unknown = {{1}};
+    const struct {
+        const struct digest *asked;
+        uint32_t count;
+    } rows[] = {{&none, 2}, {&bench->id, 1}};
+    for (size_t row = 0; row < 2; row++) {
+        bench->message.kind = MESSAGE_STATUS;
+        bench->message.status.sweep = *rows[row].asked;
+        deliver(bench, client);
+        cr_assert(broker_compose(bench->broker, find_send(bench, client, MESSAGE_SWEEPS), &bench->message));
+        cr_assert_eq(bench->message.sweeps.count, rows[row].count, "row %zu", row);
+        cr_assert_eq(bench->message.sweeps.workers, 1);
+        cr_assert_eq(bench->message.sweeps.wanted_workers, 30);
+    }
+    bench->message.kind = MESSAGE_STATUS;
+    bench->message.status.sweep = unknown;
+    deliver(bench, client);
+    cr_assert_eq(find_send(bench, client, MESSAGE_ERROR)->send.error.code, ERROR_UNKNOWN);
+    close_bench(bench);
+}
+
+Test(broker, more_to_do_than_one_step_holds_is_done_in_the_next)
+{
+    struct bench *bench = open_bench();
+    char name[16];
+    for (uint32_t at = 0; at < 1000; at++) {
+        struct peer peer = {.size = 4};
+        memcpy(peer.bytes, &at, sizeof at);
+        snprintf(name, sizeof name, "w%u", at);
+        broker_step(bench->broker, &(struct broker_event){.kind = BROKER_TICK, .now_ms = bench->now_ms},
+                    &bench->effects);
+        hello(bench, peer, ROLE_WORKER, name, 1);
+    }
+    submit(bench, "s", 100000);
+    size_t leases = 0;
+    for (int turn = 0; turn < 100; turn++) {
+        for (size_t at = 0; at < bench->effects.count; at++)
+            leases += bench->effects.list[at].kind == BROKER_SEND && bench->effects.list[at].send.kind == MESSAGE_LEASE;
+        if (broker_next_due_ms(bench->broker) > bench->now_ms) break;
+        step(bench, &(struct broker_event){.kind = BROKER_TICK, .now_ms = bench->now_ms});
+    }
+    cr_assert_eq(leases, 2000);
+    close_bench(bench);
+}
