@@ -1,4 +1,5 @@
 /* goldthread: the command that people type. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,8 @@ static const struct command commands[] = {
      OPTION_WORKERS | OPTION_OUT | OPTION_POPULATION | OPTION_SWEEP | OPTION_JSON | OPTION_QUIET, command_run},
     {"check", "FILE", "check a scenario file and print the plan; run nothing",
      OPTION_POPULATION | OPTION_SWEEP | OPTION_JSON | OPTION_QUIET | OPTION_WORKERS, command_check},
+    {"validate", NULL, "the model against published figures, pass or fail", OPTION_POPULATION | OPTION_JSON,
+     command_validate},
     {"parameters", NULL, "every parameter: unit, central value, distribution, source", OPTION_JSON, command_parameters},
     {"results", "SWEEP|DIR", "print the figures of a finished run", OPTION_FORMAT | OPTION_OUT | SERVER_OPTIONS,
      command_results},
@@ -106,7 +109,7 @@ int main(int argc, char **argv)
     log_open("goldthread", LOG_WARNING);
     enum exit_status status = dispatch(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "goldthread: standard output cannot be written\n");
+        if (errno != EPIPE) fprintf(stderr, "goldthread: standard output cannot be written\n");
         if (status == STATUS_DONE) status = STATUS_FAILED;
     }
     return (int)status;

@@ -127,7 +127,8 @@ Test(cli, wrong_words_are_refused_with_one_line)
 
 Test(cli, help_and_version_are_there_for_every_command)
 {
-    static const char *const commands[] = {"run", "check", "parameters", "results", "submit", "status", "cancel"};
+    static const char *const commands[] = {"run",     "check",  "validate", "parameters",
+                                           "results", "submit", "status",   "cancel"};
     struct ran all = GOLDTHREAD("--help");
     cr_expect_eq(all.status, 0);
     for (size_t at = 0; at < COUNT(commands); at++) {
@@ -290,6 +291,24 @@ Test(cli, the_command_in_the_manifest_makes_the_run_again)
     json_decref(second);
     free(text);
     free(again);
+    ran_free(&ran);
+}
+
+Test(cli, the_model_meets_the_published_figures)
+{
+    struct ran ran = GOLDTHREAD("validate", "--json");
+    cr_assert_eq(ran.status, 0, "%s%s", ran.out, ran.err);
+    json_t *rows = parse_json(ran.out);
+    bool seen[17] = {false};
+    for (size_t at = 0; at < json_array_size(rows); at++) {
+        const json_t *row = json_array_get(rows, at);
+        int number = atoi(json_text(row, "id") + 1);
+        cr_assert(number >= 1 && number <= 16, "%s", json_text(row, "id"));
+        cr_expect_str_eq(json_text(row, "verdict"), "pass", "%s %s", json_text(row, "id"), json_text(row, "what"));
+        seen[number] = true;
+    }
+    for (int number = 1; number <= 16; number++) cr_expect(seen[number], "no row for V%d", number);
+    json_decref(rows);
     ran_free(&ran);
 }
 
