@@ -25,7 +25,7 @@
 
 struct aggregator;
 
-struct aggregator_peer { /* opaque; zero for the broker */
+struct aggregator_peer { /* opaque to the core */
     uint8_t size;
     uint8_t bytes[AGGREGATOR_PEER_BYTES];
 };
@@ -88,8 +88,8 @@ enum aggregator_effect_kind {
 struct aggregator_effect {
     enum aggregator_effect_kind kind;
     struct aggregator_peer peer;  /* FOLDED, ERROR, OUTCOME */
-    struct digest sweep;          /* all but HELLO, HEARTBEAT, RECONNECT, COMMIT; FETCH, STORE_POPULATION: the item */
-    struct digest population;     /* STORE_SWEEP: its population. STORE_RESULT: unused */
+    struct digest sweep;          /* FETCH, STORE_POPULATION: the item. None in HELLO, HEARTBEAT, RECONNECT, COMMIT */
+    struct digest population;     /* STORE_SWEEP */
     struct digest result;         /* STORE_RESULT */
     struct fold_place place;      /* FOLDED, KEEP, MERGE, STORE_NODE, DELETE_NODE, SET_ASIDE */
     enum message_item item;       /* FETCH */
@@ -130,9 +130,9 @@ size_t aggregator_waiting(const struct aggregator *core);
 /* The fold of a sweep, or NULL while it is not known. Borrowed until the next step. */
 const struct fold *aggregator_fold(const struct aggregator *core, const struct digest *sweep);
 
-/* A HELD names the lowest MESSAGE_RANGES_MAX ranges; only one that names fewer is the whole truth.
- * Fills the message of a HELLO, HEARTBEAT, FETCH, HELD, FOLDED, ERROR or OUTCOME effect; valid for an
- * effect of the last step. OUTCOME: blocks, draws and node are left to the caller. */
+/* Fills the message of a HELLO, HEARTBEAT, FETCH, HELD, FOLDED, ERROR or OUTCOME effect; valid for an
+ * effect of the last step. HELD: the lowest MESSAGE_RANGES_MAX ranges, so only one that names fewer says
+ * what is not held. OUTCOME: blocks, draws and node are left to the caller. */
 void aggregator_message(const struct aggregator *core, const struct aggregator_effect *effect, struct message *message);
 
 /* Invariants, for tests. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -360,6 +361,52 @@ Test(aggregator_program, a_kill_at_any_moment_changes_nothing)
     stop(stage, SIGKILL);
     stage->complete = false;
     start(stage);
+    wait_until_complete(stage);
+    expect_root(stage);
+    tear_down(stage);
+}
+
+/* Flips the bytes of every node of this level on disk; the program is not running. */
+static void damage_level(const struct stage *stage, int level)
+{
+    char path[192], sql[128];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/aggregator.db", stage->state);
+    snprintf(sql, sizeof sql, "UPDATE node SET bytes = zeroblob(length(bytes)) WHERE level = %d", level);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    cr_assert_eq(sqlite3_changes(db), 1);
+    sqlite3_close(db);
+}
+
+static void send_missing_blocks(struct stage *stage, uint64_t first, uint64_t count)
+{
+    for (uint64_t block = 0; block < BLOCKS; block++) {
+        bool missing = block >= first && block < first + count;
+        cr_assert_eq(send_block(stage, block), missing ? FOLD_NEW : FOLD_DUPLICATE, "block %lu", (unsigned long)block);
+    }
+}
+
+Test(aggregator_program, blocks_in_a_damaged_node_are_done_again_and_give_the_same_digest)
+{
+    struct stage *stage = set_up();
+    start(stage);
+    for (uint64_t block = 0; block < BLOCKS - 1; block++) cr_assert_eq(send_block(stage, block), FOLD_NEW);
+    stop(stage, SIGKILL);
+    damage_level(stage, 2); /* blocks 8 to 11 of a sweep that is under way: found at the start */
+    start(stage);
+    send_missing_blocks(stage, 8, 5);
+    wait_until_complete(stage);
+
+    stop(stage, SIGTERM);
+    damage_level(stage, 3); /* blocks 0 to 7 of one that is finished: found when they are read */
+    stage->complete = false;
+    start(stage);
+    const struct message question = {.kind = MESSAGE_RESULT, .result = {.sweep = stage->id}};
+    cr_assert_eq(ask(stage, &question), MESSAGE_ERROR);
+    cr_assert_eq(stage->message->error.code, ERROR_STORE);
+    send_missing_blocks(stage, 0, 8);
+    stage->complete = false;
     wait_until_complete(stage);
     expect_root(stage);
     tear_down(stage);
