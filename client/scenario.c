@@ -92,8 +92,8 @@ static void hint(const char *text, const char *const *words, size_t count, char 
     char allowed[1024];
     const char *nearest = word_nearest(text, list_at, words, count);
     join(words, count, allowed, sizeof allowed);
-    if (nearest) snprintf(out, out_bytes, "; did you mean `%s`? allowed are %.1000s", nearest, allowed);
-    else snprintf(out, out_bytes, "; allowed are %.1000s", allowed);
+    if (nearest) snprintf(out, out_bytes, "; did you mean `%s`? allowed are %.900s", nearest, allowed);
+    else snprintf(out, out_bytes, "; allowed are %.900s", allowed);
 }
 
 static bool expect_mapping(struct reader *reader, const struct yaml_node *node, const char *what,

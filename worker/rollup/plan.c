@@ -124,9 +124,9 @@ static struct presence *find_presence(const struct population *population, enum 
 /* Copies at most what fits, and never half a UTF-8 character. */
 static void copy_name(char *to, size_t to_bytes, const char *name)
 {
-    size_t size = strnlen(name, to_bytes);
-    if (size == to_bytes) {
-        size--;
+    size_t size = strlen(name);
+    if (size >= to_bytes) {
+        size = to_bytes - 1;
         while (size > 0 && ((unsigned char)name[size] & 0xc0) == 0x80) size--;
     }
     memcpy(to, name, size);
