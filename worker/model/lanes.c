@@ -9,7 +9,7 @@ enum { STRIPE = 16 };
 
 _Static_assert(MODEL_LANES % STRIPE == 0, "lanes are summed a stripe at a time");
 
-LANES_KERNEL void lanes_weigh(const struct lanes_term *terms, size_t term_count, const model_lanes *rows, double *sum)
+LANES_KERNEL static void weigh(const struct lanes_term *terms, size_t term_count, const model_lanes *rows, double *sum)
 {
     for (size_t stripe = 0; stripe < MODEL_LANES; stripe += STRIPE) {
         eight low = {0}, high = {0};
@@ -23,20 +23,20 @@ LANES_KERNEL void lanes_weigh(const struct lanes_term *terms, size_t term_count,
     }
 }
 
-LANES_KERNEL void lanes_scale(model_lanes *restrict out, const model_lanes *restrict rows,
-                              const double *restrict factor, size_t row_count)
+LANES_KERNEL static void scale(model_lanes *restrict out, const model_lanes *restrict rows,
+                               const double *restrict factor, size_t row_count)
 {
     for (size_t row = 0; row < row_count; row++)
         for (int i = 0; i < MODEL_LANES; i++) out[row][i] = rows[row][i] * factor[i];
 }
 
-LANES_KERNEL void lanes_subtract(model_lanes *restrict out, const model_lanes *restrict rows, size_t row_count)
+LANES_KERNEL static void subtract(model_lanes *restrict out, const model_lanes *restrict rows, size_t row_count)
 {
     for (size_t row = 0; row < row_count; row++)
         for (int i = 0; i < MODEL_LANES; i++) out[row][i] -= rows[row][i];
 }
 
-LANES_KERNEL void lanes_add_up(double *restrict sum, const model_lanes *restrict rows, size_t row_count)
+LANES_KERNEL static void add_up(double *restrict sum, const model_lanes *restrict rows, size_t row_count)
 {
     model_lanes total = {0};
     for (size_t row = 0; row < row_count; row++)
@@ -64,4 +64,24 @@ uint32_t lanes_not_finite(const model_lanes *rows, size_t row_count)
     for (int i = 0; i < MODEL_LANES; i++)
         if (marks[i] != 0) mask |= UINT32_C(1) << i;
     return mask;
+}
+
+void lanes_weigh(const struct lanes_term *terms, size_t term_count, const model_lanes *rows, double *sum)
+{
+    weigh(terms, term_count, rows, sum);
+}
+
+void lanes_scale(model_lanes *out, const model_lanes *rows, const double *factor, size_t row_count)
+{
+    scale(out, rows, factor, row_count);
+}
+
+void lanes_subtract(model_lanes *out, const model_lanes *rows, size_t row_count)
+{
+    subtract(out, rows, row_count);
+}
+
+void lanes_add_up(double *sum, const model_lanes *rows, size_t row_count)
+{
+    add_up(sum, rows, row_count);
 }

@@ -7,7 +7,8 @@
 
 /* A function compiled once per vector width; the loader picks the widest that the CPU has. All give
  * the same bits: nothing is reassociated or contracted. The thread sanitizer cannot start a program
- * whose loader must pick. */
+ * whose loader must pick. Kernels are static: clang 14 names a cloned function so that no other file
+ * can call it. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define LANES_ONE_WIDTH

@@ -272,8 +272,10 @@ LANES_KERNEL static void search_payback(const model_lanes *restrict flows, const
     for (uint32_t year = 1; year <= horizon; year++) {
         for (int i = 0; i < MODEL_LANES; i++) sum[i] += flows[year - 1][i];
         for (int i = 0; i < MODEL_LANES && minus; i++) sum[i] -= minus[year - 1][i];
-        for (int i = 0; i < MODEL_LANES; i++)
-            found[i] = (found[i] == 0) & (year > last_funded[i]) & (sum[i] >= 0) ? year : found[i];
+        for (int i = 0; i < MODEL_LANES; i++) {
+            bool paid = (found[i] == 0) & (year > last_funded[i]) & (sum[i] >= 0);
+            found[i] = paid ? year : found[i];
+        }
     }
 }
 

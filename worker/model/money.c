@@ -133,9 +133,9 @@ LANES_INLINE void add_tax(const struct discounting *discounting, const model_lan
 
 _Static_assert(MODEL_YEARS_MAX + EARNING_FIRST <= EARNING_LAST + 1, "all cohorts earn before the first one stops");
 
-LANES_KERNEL void money_of_area(const struct discounting *discounting, const struct prices *prices,
-                                const struct area_gains *gains, const model_lanes *cost, const model_lanes *kept,
-                                uint32_t years, const struct area_money *out)
+LANES_KERNEL static void count_money(const struct discounting *discounting, const struct prices *prices,
+                                     const struct area_gains *gains, const model_lanes *cost, const model_lanes *kept,
+                                     uint32_t years, const struct area_money *out)
 {
     double *const sums[] = {out->pv_cost,   out->pv_earnings,      out->pv_tax,
                             out->pv_saving, out->break_even_fixed, out->break_even_slope};
@@ -145,4 +145,10 @@ LANES_KERNEL void money_of_area(const struct discounting *discounting, const str
     earn(discounting, prices, gains, years, out, tax);
     spend(discounting, prices, cost, kept, years, out);
     if (gains->programme || gains->other) add_tax(discounting, tax, years, out->flows);
+}
+
+void money_of_area(const struct discounting *discounting, const struct prices *prices, const struct area_gains *gains,
+                   const model_lanes *cost, const model_lanes *kept, uint32_t years, const struct area_money *out)
+{
+    count_money(discounting, prices, gains, cost, kept, years, out);
 }
