@@ -113,7 +113,7 @@ Test(run, regions_sum_to_england)
     for (size_t at = 0; at < sizeof measures / sizeof *measures; at++) {
         double sum = 0, england = figure(csv, "golden-thread", "E92000001", "all", measures[at], "value");
         for (int region = 1; region <= 9; region++) {
-            char code[16];
+            char code[24];
             snprintf(code, sizeof code, "E1200000%d", region);
             sum += figure(csv, "golden-thread", code, "all", measures[at], "value");
         }
