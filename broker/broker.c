@@ -762,7 +762,9 @@ bool broker_restore(struct broker *broker, struct span bytes, bool population_ke
     ledger->state = state;
     ledger->result = *result;
     memcpy(ledger->text, text, strnlen(text, sizeof ledger->text - 1));
-    return true;
+    struct block_range merged; /* a finished sweep is done, whatever became of the rows that say so */
+    *why = "out of memory";
+    return state != SWEEP_DONE || ledger_done(ledger, (struct block_range){0, ledger->blocks}, &merged);
 }
 
 bool broker_restore_done(struct broker *broker, const struct digest *sweep, struct block_range blocks)
