@@ -729,7 +729,7 @@ void aggregator_message(const struct aggregator *core, const struct aggregator_e
         fill_outcome(core, effect, message);
         break;
     default:
-        assert(!"an effect that is no message");
+        assert(0 && "an effect that is no message");
     }
 }
 

@@ -185,7 +185,7 @@ void roster_drop_lease(struct roster *roster, struct worker *worker, uint64_t to
         place(roster, worker);
         return;
     }
-    assert(!"a lease is noted with its worker");
+    assert(0 && "a lease is noted with its worker");
 }
 
 void roster_limit(struct roster *roster, struct worker *worker, uint64_t limit)
