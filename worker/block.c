@@ -159,8 +159,11 @@ static void store_figures(struct block_runner *runner, size_t column, size_t are
 {
     const struct plan *plan = runner->plan;
     double *to = runner->store + plan_figure(plan, column, area, 0) * runner->stride + at;
-    for (size_t kept = 0; kept < plan->kept_count; kept++, to += runner->stride)
-        memcpy(to, runner->measured[plan->kept[kept]], count * sizeof *to);
+    for (size_t kept = 0; kept < plan->kept_count; kept++, to += runner->stride) {
+        const double *from = runner->measured[plan->kept[kept]];
+        if (count == MODEL_LANES) memcpy(to, from, sizeof(model_lanes)); /* a size that the compiler knows */
+        else memcpy(to, from, count * sizeof *to);
+    }
 }
 
 static void measure_area(struct block_runner *runner, const struct slice *slice, size_t area, size_t at, size_t count)

@@ -1,5 +1,6 @@
 #include "bucket.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -35,6 +36,25 @@ uint32_t bucket_key(double value)
         magnitude = (uint32_t)(magnitude_bits >> DROPPED_BITS) + (EXTRA_EXPONENTS << BUCKET_MANTISSA_BITS);
     else magnitude = (uint32_t)(bits_of(fabs(value) * 0x1p52) >> DROPPED_BITS); /* exact: becomes normal */
     return bits & SIGN_BIT ? BUCKET_ZERO - magnitude : BUCKET_ZERO + magnitude;
+}
+
+/* Keys of normal numbers of one sign, which need no branch. flip: 0, or all bits for negative numbers. */
+__attribute__((target_clones("avx512f", "avx2", "default"))) static void
+keys_of_one_sign(const double *values, size_t count, uint32_t flip, uint32_t *keys)
+{
+    for (size_t at = 0; at < count; at++) {
+        uint32_t high = (uint32_t)(bits_of(values[at]) >> 32) & 0x7fffffff;
+        uint32_t magnitude = (high >> (DROPPED_BITS - 32)) + (EXTRA_EXPONENTS << BUCKET_MANTISSA_BITS);
+        keys[at] = BUCKET_ZERO + (magnitude ^ flip) - flip;
+    }
+}
+
+void bucket_keys(const double *values, size_t count, double min, double max, uint32_t *keys)
+{
+    if (min >= DBL_MIN) keys_of_one_sign(values, count, 0, keys);
+    else if (max <= -DBL_MIN) keys_of_one_sign(values, count, ~UINT32_C(0), keys);
+    else
+        for (size_t at = 0; at < count; at++) keys[at] = bucket_key(values[at]);
 }
 
 /* The middle of a bucket of subnormal numbers, cut (not rounded) to a representable one, which then

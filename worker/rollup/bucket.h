@@ -4,6 +4,7 @@
  * everywhere. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define BUCKET_MANTISSA_BITS 8
@@ -21,6 +22,9 @@ struct bucket {
 
 /* The bucket of a finite value. */
 uint32_t bucket_key(double value);
+
+/* The buckets of `count` values between min and max. */
+void bucket_keys(const double *values, size_t count, double min, double max, uint32_t *keys);
 
 /* The middle of a bucket: within a relative 2^-(BUCKET_MANTISSA_BITS + 1) of every value in it. */
 double bucket_middle(uint32_t key);

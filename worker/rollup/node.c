@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LANES      8u    /* interleaved sums: fixed, since it decides the last bits */
+#include "moments.h"
+
 #define WINDOW     4096u /* keys that are counted in place; 16 octaves */
 #define DIGIT_BITS 7u    /* of the radix sort; three digits make a key */
 #define DIGITS     3u
@@ -46,74 +47,13 @@ static bool reserve(struct node *node, size_t extra)
 
 /* --- one block: moments and histogram of a few hundred values --- */
 
-/* The values that are finite, in their order: the values themselves when all are. */
-static const double *defined(const double *values, size_t *count, double *scratch)
+/* Copies the values that are finite, in their order. */
+static size_t copy_finite(const double *values, size_t count, double *finite)
 {
     size_t kept = 0;
-    for (size_t at = 0; at < *count; at++) kept += isfinite(values[at]) != 0;
-    if (kept == *count) return values;
-    kept = 0;
-    for (size_t at = 0; at < *count; at++)
-        if (isfinite(values[at])) scratch[kept++] = values[at];
-    *count = kept;
-    return scratch;
-}
-
-static void find_range(const double *values, size_t count, double *min, double *max)
-{
-    double low[LANES], high[LANES];
-    for (size_t lane = 0; lane < LANES; lane++) low[lane] = high[lane] = values[0];
-    size_t at = 0;
-    for (; at + LANES <= count; at += LANES) {
-        for (size_t lane = 0; lane < LANES; lane++) {
-            double value = values[at + lane];
-            low[lane] = value < low[lane] ? value : low[lane];
-            high[lane] = value > high[lane] ? value : high[lane];
-        }
-    }
-    for (; at < count; at++) {
-        low[0] = values[at] < low[0] ? values[at] : low[0];
-        high[0] = values[at] > high[0] ? values[at] : high[0];
-    }
-    for (size_t lane = 1; lane < LANES; lane++) {
-        low[0] = low[lane] < low[0] ? low[lane] : low[0];
-        high[0] = high[lane] > high[0] ? high[lane] : high[0];
-    }
-    *min = low[0] + 0.0; /* a negative zero becomes zero */
-    *max = high[0] + 0.0;
-}
-
-static double add_lanes(const double *sums)
-{
-    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-}
-
-/* The sum of values * scale; value number i goes to sum number i modulo LANES. */
-static double sum_of(const double *values, size_t count, double scale)
-{
-    double sums[LANES] = {0};
-    size_t at = 0;
-    for (; at + LANES <= count; at += LANES)
-        for (size_t lane = 0; lane < LANES; lane++) sums[lane] += values[at + lane] * scale;
-    for (size_t lane = 0; at + lane < count; lane++) sums[lane] += values[at + lane] * scale;
-    return add_lanes(sums);
-}
-
-static double sum_of_squares(const double *values, size_t count, double mean)
-{
-    double sums[LANES] = {0};
-    size_t at = 0;
-    for (; at + LANES <= count; at += LANES) {
-        for (size_t lane = 0; lane < LANES; lane++) {
-            double deviation = values[at + lane] - mean;
-            sums[lane] += deviation * deviation;
-        }
-    }
-    for (size_t lane = 0; at + lane < count; lane++) {
-        double deviation = values[at + lane] - mean;
-        sums[lane] += deviation * deviation;
-    }
-    return add_lanes(sums);
+    for (size_t at = 0; at < count; at++)
+        if (isfinite(values[at])) finite[kept++] = values[at];
+    return kept;
 }
 
 static double clamp(double value, double low, double high)
@@ -123,8 +63,8 @@ static double clamp(double value, double low, double high)
 
 static double mean_of(const double *values, size_t count, double min, double max)
 {
-    double mean = sum_of(values, count, 1) / (double)count;
-    if (!isfinite(mean)) mean = sum_of(values, count, 1 / (double)count); /* the plain sum is out of range */
+    double mean = moments_sum(values, count, 1) / (double)count;
+    if (!isfinite(mean)) mean = moments_sum(values, count, 1 / (double)count); /* the plain sum is out of range */
     return clamp(mean, min, max);
 }
 
@@ -173,34 +113,44 @@ static size_t count_sorted_keys(uint32_t *keys, size_t count, struct bucket *out
     return made;
 }
 
-static size_t make_buckets(const double *values, size_t count, uint32_t first, uint32_t last, struct bucket *out)
+static size_t make_buckets(const double *values, size_t count, const struct tally *tally, struct bucket *out)
 {
-    uint32_t keys[NODE_VALUES_MAX];
-    for (size_t at = 0; at < count; at++) keys[at] = bucket_key(values[at]);
+    uint32_t keys[NODE_VALUES_MAX], first = bucket_key(tally->min), last = bucket_key(tally->max);
+    bucket_keys(values, count, tally->min, tally->max, keys);
     return last - first < WINDOW ? count_keys(keys, count, first, last, out) : count_sorted_keys(keys, count, out);
+}
+
+/* At least one value, all finite, between min and max. */
+static bool tally_finite(struct node *node, struct tally *tally, const double *values, size_t count)
+{
+    tally->count = count;
+    tally->mean = tally->min;
+    if (tally->min == tally->max) return true;
+    if (!reserve(node, count + 1)) return false;
+    tally->mean = mean_of(values, count, tally->min, tally->max);
+    tally->m2 = moments_squares(values, count, tally->mean);
+    tally->bucket_count = make_buckets(values, count, tally, node->buckets + node->bucket_count);
+    node->bucket_count += tally->bucket_count;
+    return true;
 }
 
 bool node_tally(struct node *node, size_t figure, const double *values, size_t count)
 {
     assert(figure < node->figure_count && count <= NODE_VALUES_MAX && node->tallies[figure].count == 0);
-    double scratch[NODE_VALUES_MAX];
+    double finite[NODE_VALUES_MAX];
+    struct range range = {.finite = false};
     struct tally *tally = &node->tallies[figure];
-    values = defined(values, &count, scratch);
-    tally->count = count;
     tally->bucket_first = node->bucket_count;
-    if (count == 0) return true;
-
-    find_range(values, count, &tally->min, &tally->max);
-    tally->mean = tally->min;
-    if (tally->min == tally->max) return true;
-
-    if (!reserve(node, count + 1)) return false;
-    tally->mean = mean_of(values, count, tally->min, tally->max);
-    tally->m2 = sum_of_squares(values, count, tally->mean);
-    tally->bucket_count =
-        make_buckets(values, count, bucket_key(tally->min), bucket_key(tally->max), node->buckets + node->bucket_count);
-    node->bucket_count += tally->bucket_count;
-    return true;
+    if (count > 0) moments_range(values, count, &range);
+    if (!range.finite) {
+        count = copy_finite(values, count, finite);
+        values = finite;
+        if (count == 0) return true;
+        moments_range(values, count, &range);
+    }
+    tally->min = range.min;
+    tally->max = range.max;
+    return tally_finite(node, tally, values, count);
 }
 
 /* --- merging --- */
