@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "support_place.h"
 
@@ -275,6 +276,29 @@ Test(run, two_runs_of_one_sweep_at_once_do_not_meet)
     json_decref(one);
     json_decref(two);
     expect_nothing_left();
+}
+
+Test(run, a_program_that_ends_again_and_again_is_named)
+{
+    struct ran plan = GOLDTHREAD("check", GOLDEN, "--json");
+    json_t *json = parse_json(plan.out);
+    char folder[256], journal[300];
+    snprintf(folder, sizeof folder, "%s/state/goldthread", place_path());
+    cr_assert_eq(mkdir(folder, 0700), 0);
+    snprintf(folder, sizeof folder, "%s/state/goldthread/%s", place_path(), json_text(json, "sweep"));
+    cr_assert_eq(mkdir(folder, 0700), 0);
+    snprintf(journal, sizeof journal, "%s/broker", folder);
+    write_text(journal, "no folder");
+    struct ran ran = GOLDTHREAD("run", GOLDEN, "--out", "out", "--quiet");
+    cr_expect_eq(ran.status, 1);
+    cr_expect_str_empty(ran.out);
+    cr_expect_not_null(strstr(ran.err, "goldthread-broker"), "%s", ran.err);
+    cr_expect_not_null(strstr(ran.err, "the end of its log"), "%s", ran.err);
+    cr_expect_not(exists("out"));
+    expect_nothing_left();
+    json_decref(json);
+    ran_free(&plan);
+    ran_free(&ran);
 }
 
 Test(run, json_is_one_object_and_names_the_files)
