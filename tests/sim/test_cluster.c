@@ -542,6 +542,7 @@ Test(cluster, every_block_is_folded_once_whatever_is_lost_repeated_or_killed)
         repeated += world->repeated;
         close_world(world);
     }
+    if (given != NULL) return;
     cr_assert(deaths > 0 && restarts > 0 && lost > 0 && repeated > 0, "faults happened: %u %u %u %u", deaths, restarts,
               lost, repeated);
 }
