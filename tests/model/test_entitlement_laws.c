@@ -354,6 +354,32 @@ Test(entitlement_laws, effect_at_break_even_leaves_the_exchequer_even)
     population_free(cells);
 }
 
+Test(entitlement_laws, payback_is_searched_after_the_last_funded_year_of_either_scenario)
+{
+    struct population *school = hand_worked_school();
+    school->rise[0] = 1;
+    struct bench bench = bench_open(school, YEARS, 0);
+    bench_reset(&bench);
+    bench_set(&bench, "rise.enabled", 1);
+    bench_set(&bench, "rise.grant_gbp", 1);
+    bench_set(&bench, "retention.early_career", 0.15);
+    bench_run(&bench, POLICY);
+    cr_expect_eq(bench_figure(&bench, POLICY, -1, 0, "payback_year", 0), 2, "RISE is funded in year 1");
+    bench_golden_thread(&bench);
+    bench_set(&bench, "cost.fee_gbp", 0.01);
+    bench_set(&bench, "cost.cover_quintile_5_gbp", 0);
+    bench_run(&bench, POLICY);
+    cr_expect_eq(bench_figure(&bench, POLICY, -1, 0, "payback_year", 0), 5, "savings exceed the fee at once");
+    bench_golden_thread(&bench);
+    bench_set(&bench, "entitlement.funded_years", 6);
+    bench_run(&bench, BASE);
+    bench_set(&bench, "entitlement.funded_years", 2);
+    bench_run(&bench, POLICY);
+    cr_expect_eq(bench_figure(&bench, POLICY, BASE, 0, "payback_year", 0), 7, "the baseline spends until year 6");
+    bench_close(&bench);
+    population_free(school);
+}
+
 /* ---- the dynamic workforce ---- */
 
 Test(entitlement_laws, dynamic_stock_is_conserved_in_every_area_and_year)
