@@ -10,9 +10,6 @@
 /* Parts of all scenarios for one slice of areas take at most this, unless a single area takes more. */
 #define SLICE_BYTES_MAX (64u << 20)
 
-/* Between the columns of the store, so that they do not all begin in the same set of the cache. */
-#define STORE_PADDING 8u
-
 /* Areas that are run together: all of them, unless their parts would take too much memory. */
 struct slice {
     struct model_setup setup;
@@ -26,13 +23,13 @@ struct block_runner {
     struct design *design;
     struct slice *slices;
     size_t slice_count, part_count;
-    size_t scenario_parts; /* rows of lanes between the parts of one scenario and of the next */
-    model_lanes *draws;    /* [parameter_count]: as the design makes them */
-    model_lanes *values;   /* [parameter_count]: with a scenario's settings */
-    model_lanes *parts;    /* [scenario_count][areas of a slice][part_count] */
-    model_lanes *measured; /* [model_figure_count] */
-    double *store;         /* [figure_count][stride]: the values of the block, draw by draw */
-    size_t stride;
+    size_t scenario_parts;             /* rows of lanes between the parts of one scenario and of the next */
+    model_lanes *draws;                /* [parameter_count]: as the design makes them */
+    model_lanes *values;               /* [parameter_count]: with a scenario's settings */
+    model_lanes *parts;                /* [scenario_count][areas of a slice][part_count] */
+    model_lanes *measured;             /* [model_figure_count] */
+    double *store;                     /* [batches of a block][figure_count][width] */
+    size_t width;                      /* draws of a batch that count */
     bool failed[PLAN_BLOCK_DRAWS_MAX]; /* by draw of the block */
 };
 
@@ -85,12 +82,13 @@ static bool take_memory(struct block_runner *runner)
 {
     const struct plan *plan = runner->plan;
     const struct sweep *sweep = plan->sweep;
-    runner->stride = sweep->draws_per_block + (sweep->draws_per_block > STORE_PADDING ? STORE_PADDING : 0);
+    size_t block_draws = sweep->draws_per_block;
+    runner->width = block_draws < MODEL_LANES ? block_draws : MODEL_LANES;
     runner->draws = aligned(sweep->parameter_count, sizeof(model_lanes));
     runner->values = aligned(sweep->parameter_count, sizeof(model_lanes));
     runner->parts = aligned(sweep->scenario_count * runner->scenario_parts, sizeof(model_lanes));
     runner->measured = aligned(plan->model_figure_count, sizeof(model_lanes));
-    runner->store = aligned(plan->figure_count * runner->stride, sizeof *runner->store);
+    runner->store = aligned(plan->figure_count * block_draws, sizeof *runner->store);
     return runner->draws && runner->values && runner->parts && runner->measured && runner->store;
 }
 
@@ -154,19 +152,25 @@ static uint32_t run_scenarios(struct block_runner *runner, const struct slice *s
     return failed;
 }
 
-/* Stores the figures measured for one column and area, as draws at .. at + count - 1 of the block. */
-static void store_figures(struct block_runner *runner, size_t column, size_t area, size_t at, size_t count)
+/* Where the figures of a column and area of one batch are stored. Batch after batch, since memory is
+ * fastest when it is written and read in few long streams. */
+static double *place_of(const struct block_runner *runner, size_t batch, size_t figure)
+{
+    return runner->store + (batch * runner->plan->figure_count + figure) * runner->width;
+}
+
+static void store_figures(struct block_runner *runner, size_t batch, size_t column, size_t area)
 {
     const struct plan *plan = runner->plan;
-    double *to = runner->store + plan_figure(plan, column, area, 0) * runner->stride + at;
-    for (size_t kept = 0; kept < plan->kept_count; kept++, to += runner->stride) {
+    double *to = place_of(runner, batch, plan_figure(plan, column, area, 0));
+    for (size_t kept = 0; kept < plan->kept_count; kept++, to += runner->width) {
         const double *from = runner->measured[plan->kept[kept]];
-        if (count == MODEL_LANES) memcpy(to, from, sizeof(model_lanes)); /* a size that the compiler knows */
-        else memcpy(to, from, count * sizeof *to);
+        if (runner->width == MODEL_LANES) memcpy(to, from, sizeof(model_lanes)); /* a size that the compiler knows */
+        else memcpy(to, from, runner->width * sizeof *to);
     }
 }
 
-static void measure_area(struct block_runner *runner, const struct slice *slice, size_t area, size_t at, size_t count)
+static void measure_area(struct block_runner *runner, const struct slice *slice, size_t area, size_t batch)
 {
     const struct plan *plan = runner->plan;
     size_t scenario_count = plan->sweep->scenario_count, place = slice->first_area + area;
@@ -174,42 +178,53 @@ static void measure_area(struct block_runner *runner, const struct slice *slice,
     for (size_t scenario = 0; scenario < scenario_count; scenario++) {
         const model_lanes *parts = baseline + scenario * runner->scenario_parts;
         plan->model->measure(slice->run, area, parts, NULL, runner->measured);
-        store_figures(runner, scenario, place, at, count);
+        store_figures(runner, batch, scenario, place);
         if (scenario == 0) continue;
         plan->model->measure(slice->run, area, parts, baseline, runner->measured);
-        store_figures(runner, scenario_count + scenario - 1, place, at, count);
+        store_figures(runner, batch, scenario_count + scenario - 1, place);
     }
 }
 
-/* Draws first .. first + count - 1 of the sweep, which are at .. at + count - 1 of the block. */
-static void run_batch(struct block_runner *runner, uint64_t first, size_t at, size_t count)
+/* The batch of the block whose first draw of the sweep is `first`. */
+static void run_batch(struct block_runner *runner, uint64_t first, size_t batch)
 {
     uint32_t failed = 0;
     design_draws(runner->design, first, runner->draws);
-    for (size_t number = 0; number < runner->slice_count; number++) {
-        const struct slice *slice = &runner->slices[number];
+    for (size_t at = 0; at < runner->slice_count; at++) {
+        const struct slice *slice = &runner->slices[at];
         failed |= run_scenarios(runner, slice);
-        for (size_t area = 0; area < slice->setup.area_count; area++) measure_area(runner, slice, area, at, count);
+        for (size_t area = 0; area < slice->setup.area_count; area++) measure_area(runner, slice, area, batch);
     }
-    for (size_t lane = 0; lane < count; lane++) runner->failed[at + lane] = failed >> lane & 1;
+    for (size_t lane = 0; lane < runner->width; lane++)
+        runner->failed[batch * runner->width + lane] = failed >> lane & 1;
 }
 
 /* --- the block --- */
 
 /* Moves the values of draws that did not fail together, in their order. */
-static void drop_failed(const struct block_runner *runner, double *values, size_t draws)
+static size_t drop_failed(const struct block_runner *runner, double *values, size_t draws)
 {
     size_t kept = 0;
     for (size_t draw = 0; draw < draws; draw++)
         if (!runner->failed[draw]) values[kept++] = values[draw];
+    return kept;
 }
 
-static bool tally_figures(struct block_runner *runner, struct node *node)
+/* The values of a figure in the order of draws. */
+static void gather(const struct block_runner *runner, size_t figure, size_t draws, double *values)
 {
+    for (size_t batch = 0; batch * runner->width < draws; batch++)
+        memcpy(values + batch * runner->width, place_of(runner, batch, figure), runner->width * sizeof *values);
+}
+
+static bool tally_figures(const struct block_runner *runner, struct node *node)
+{
+    double values[PLAN_BLOCK_DRAWS_MAX];
     for (size_t figure = 0; figure < node->figure_count; figure++) {
-        double *values = runner->store + figure * runner->stride;
-        if (node->failed_draws > 0) drop_failed(runner, values, node->draws);
-        if (!node_tally(node, figure, values, node->draws - node->failed_draws)) return false;
+        size_t count = node->draws;
+        gather(runner, figure, count, values);
+        if (node->failed_draws > 0) count = drop_failed(runner, values, count);
+        if (!node_tally(node, figure, values, count)) return false;
     }
     return true;
 }
@@ -219,8 +234,8 @@ struct node *block_run(struct block_runner *runner, uint64_t block)
     const struct sweep *sweep = runner->plan->sweep;
     uint64_t first = block * sweep->draws_per_block, left = sweep->draws - first;
     size_t draws = left < sweep->draws_per_block ? left : sweep->draws_per_block;
-    for (size_t at = 0; at < draws; at += MODEL_LANES)
-        run_batch(runner, first + at, at, draws - at < MODEL_LANES ? draws - at : MODEL_LANES);
+    for (size_t batch = 0; batch * runner->width < draws; batch++)
+        run_batch(runner, first + batch * runner->width, batch);
 
     struct node *node = node_new(runner->plan->figure_count);
     if (!node) return NULL;
