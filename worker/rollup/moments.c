@@ -3,7 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The same arithmetic for every CPU; only the width of its vectors differs. */
+/* The same arithmetic for every CPU; only the width of its vectors differs. Kernels are static: clang 14
+ * names the clones of others in its own way. */
 #define KERNEL __attribute__((target_clones("avx512f", "avx2", "default")))
 
 typedef double lanes __attribute__((vector_size(MOMENTS_LANES * sizeof(double))));
@@ -34,7 +35,7 @@ static inline __attribute__((always_inline)) void choose(lanes *to, const lanes 
     *to = (lanes)(((lane_bits)*from & *chosen) | ((lane_bits)*to & ~*chosen));
 }
 
-KERNEL void moments_range(const double *values, size_t count, struct range *range)
+KERNEL static void find_range(const double *values, size_t count, struct range *range)
 {
     lanes low, high, poison = {0};
     load(&low, values, count, 0, values[0]);
@@ -56,7 +57,7 @@ KERNEL void moments_range(const double *values, size_t count, struct range *rang
     range->finite = add_lanes(&poison) == 0;
 }
 
-KERNEL double moments_sum(const double *values, size_t count, double scale)
+KERNEL static double add_scaled(const double *values, size_t count, double scale)
 {
     lanes sums = {0};
     for (size_t at = 0; at < count; at += MOMENTS_LANES) {
@@ -67,7 +68,7 @@ KERNEL double moments_sum(const double *values, size_t count, double scale)
     return add_lanes(&sums);
 }
 
-KERNEL double moments_squares(const double *values, size_t count, double mean)
+KERNEL static double add_squares(const double *values, size_t count, double mean)
 {
     lanes sums = {0};
     for (size_t at = 0; at < count; at += MOMENTS_LANES) {
@@ -77,4 +78,19 @@ KERNEL double moments_squares(const double *values, size_t count, double mean)
         sums += deviation * deviation;
     }
     return add_lanes(&sums);
+}
+
+void moments_range(const double *values, size_t count, struct range *range)
+{
+    find_range(values, count, range);
+}
+
+double moments_sum(const double *values, size_t count, double scale)
+{
+    return add_scaled(values, count, scale);
+}
+
+double moments_squares(const double *values, size_t count, double mean)
+{
+    return add_squares(values, count, mean);
 }
