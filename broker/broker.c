@@ -4,36 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lease.h"
 #include "population_codec.h"
+#include "state.h"
 #include "sweep_codec.h"
 
 /* Effects that one message may need besides what `pump` adds; pump leaves so much room. */
 #define EFFECTS_OF_MESSAGE 32
 #define HELD_RANGES_SINGLY 16
-
-struct aggregator {
-    struct peer peer; /* nobody: none is here */
-    char name[MESSAGE_NAME_BYTES];
-    uint64_t instance, seen_ms;
-    bool wanted_due; /* the list of open sweeps has changed since it was told */
-};
-
-struct broker {
-    struct broker_setup setup;
-    struct roster roster;
-    struct lease_table leases;
-    struct aggregator aggregator;
-    char endpoint[MESSAGE_ENDPOINT_BYTES]; /* of the last aggregator; empty: none yet */
-    uint64_t endpoint_number;              /* counts changes of the endpoint */
-    bool endpoint_due;                     /* some worker may not know the endpoint */
-    bool recall_due;                       /* some lease may be of a sweep that does not run */
-    bool busy;                             /* the last step had more to do than fitted its effects */
-    struct ledger *sweeps;                 /* [BROKER_SWEEPS_MAX], in the order in which they came */
-    uint32_t sweep_count;
-    uint32_t turn;         /* whose turn it is to be leased from */
-    struct sweep *decoded; /* scratch */
-};
 
 /* What one step works with. */
 struct step {
@@ -774,96 +751,6 @@ bool broker_restore_done(struct broker *broker, const struct digest *sweep, stru
     return ledger != NULL && range_inside(blocks, ledger->blocks) && ledger_done(ledger, blocks, &merged);
 }
 
-/* Messages from the state */
-
-static void fill_status(const struct ledger *ledger, struct sweep_status *status)
-{
-    *status = (struct sweep_status){.sweep = ledger->sweep,
-                                    .state = ledger->state,
-                                    .draws = ledger->draws,
-                                    .scenarios = ledger->scenarios,
-                                    .blocks = ledger->blocks,
-                                    .done = ledger->done.total,
-                                    .leased = ledger->taken.total - ledger->done.total,
-                                    .failed = ledger->failed,
-                                    .result = ledger->result};
-    memcpy(status->name, ledger->name, sizeof status->name);
-    memcpy(status->text, ledger->text, sizeof status->text);
-}
-
-/* How many workers could do something now: one for each block that is not done. */
-static uint64_t wanted_workers(const struct broker *broker)
-{
-    uint64_t wanted = 0;
-    for (uint32_t at = 0; at < broker->sweep_count; at++)
-        if (broker->sweeps[at].state == SWEEP_RUNNING)
-            wanted += broker->sweeps[at].blocks - broker->sweeps[at].done.total;
-    return wanted < WORKERS_MAX ? wanted : WORKERS_MAX;
-}
-
-static void fill_sweeps(const struct broker *broker, const struct digest *only, struct message *message)
-{
-    memcpy(message->sweeps.aggregator, broker->endpoint, sizeof broker->endpoint);
-    message->sweeps.workers = (uint32_t)broker->roster.count;
-    message->sweeps.wanted_workers = wanted_workers(broker);
-    message->sweeps.count = 0;
-    for (uint32_t at = 0; at < broker->sweep_count; at++)
-        if (digest_is_zero(only) || digest_equal(only, &broker->sweeps[at].sweep))
-            fill_status(&broker->sweeps[at], &message->sweeps.list[message->sweeps.count++]);
-}
-
-static void fill_wanted(const struct broker *broker, struct message *message)
-{
-    message->wanted.count = 0;
-    for (uint32_t at = 0; at < broker->sweep_count; at++)
-        if (ledger_is_open(&broker->sweeps[at]))
-            message->wanted.sweeps[message->wanted.count++] = broker->sweeps[at].sweep;
-}
-
-static void fill_error(const struct broker_effect *effect, struct message *message)
-{
-    message->error.code = effect->send.error.code;
-    memset(message->error.text, 0, sizeof message->error.text);
-    memcpy(message->error.text, effect->send.error.text,
-           strnlen(effect->send.error.text, sizeof message->error.text - 1));
-}
-
-bool broker_compose(const struct broker *broker, const struct broker_effect *effect, struct message *message)
-{
-    assert(effect->kind == BROKER_SEND);
-    message->kind = effect->send.kind;
-    switch (effect->send.kind) {
-    case MESSAGE_WELCOME:
-        message->welcome.heartbeat_ms = broker->setup.heartbeat_ms;
-        message->welcome.lease_ms = broker->setup.lease_ms;
-        memcpy(message->welcome.aggregator, broker->endpoint, sizeof broker->endpoint);
-        return true;
-    case MESSAGE_LEASE:
-        message->lease.token = effect->send.lease.token;
-        message->lease.sweep = effect->sweep;
-        message->lease.blocks = effect->send.lease.blocks;
-        return true;
-    case MESSAGE_CANCEL:
-        message->cancel.sweep = effect->sweep;
-        return true;
-    case MESSAGE_ACCEPTED:
-        message->accepted.sweep = effect->sweep;
-        message->accepted.known = effect->send.known;
-        return true;
-    case MESSAGE_SWEEPS:
-        fill_sweeps(broker, &effect->sweep, message);
-        return true;
-    case MESSAGE_WANTED:
-        fill_wanted(broker, message);
-        return true;
-    case MESSAGE_ERROR:
-        fill_error(effect, message);
-        return true;
-    default:
-        return effect->send.kind != MESSAGE_ITEM;
-    }
-}
-
 const struct ledger *broker_sweep(const struct broker *broker, const struct digest *sweep)
 {
     return find_sweep(broker, sweep);
@@ -872,60 +759,4 @@ const struct ledger *broker_sweep(const struct broker *broker, const struct dige
 size_t broker_worker_count(const struct broker *broker)
 {
     return broker->roster.count;
-}
-
-/* Soundness */
-
-static bool lease_is_sound(const struct broker *broker, const struct lease *lease)
-{
-    const struct worker *worker = &broker->roster.slots[lease->worker];
-    uint32_t times = 0;
-    for (uint32_t at = 0; at < worker->lease_count; at++) times += worker->leases[at] == lease->token;
-    return times == 1 && !peer_is_nobody(&worker->peer) && lease_find(&broker->leases, lease->token) == lease &&
-           lease->sweep < broker->sweep_count && range_inside(lease->blocks, broker->sweeps[lease->sweep].blocks);
-}
-
-/* Lent blocks that are not done; false: two leases share a block, or a block is lent but not taken. */
-static bool count_lent(const struct broker *broker, const struct ledger *ledger, uint64_t *lent, uint32_t *leases)
-{
-    struct range_set seen = {0};
-    bool sound = true;
-    *lent = *leases = 0;
-    for (const struct lease *lease = lease_first(&broker->leases); lease != NULL;
-         lease = lease_next(&broker->leases, lease)) {
-        if (&broker->sweeps[lease->sweep] != ledger) continue;
-        sound = sound && range_overlap(&seen, lease->blocks) == 0 && range_add(&seen, lease->blocks) &&
-                range_overlap(&ledger->taken, lease->blocks) == lease->blocks.count;
-        *lent += lease->blocks.count - range_overlap(&ledger->done, lease->blocks);
-        ++*leases;
-    }
-    range_free(&seen);
-    return sound;
-}
-
-static bool sweep_is_sound(const struct broker *broker, const struct ledger *ledger)
-{
-    uint64_t lent;
-    uint32_t leases;
-    if (!count_lent(broker, ledger, &lent, &leases) || leases != ledger->leases) return false;
-    for (size_t at = 0; at < ledger->done.count; at++)
-        if (range_overlap(&ledger->taken, ledger->done.items[at]) != ledger->done.items[at].count) return false;
-    const uint64_t ready = ledger->blocks - ledger->taken.total - ledger->failed;
-    return ledger->taken.total == ledger->done.total + lent &&
-           ready + lent + ledger->done.total + ledger->failed == ledger->blocks && ready <= ledger->blocks &&
-           (ledger->state != SWEEP_DONE || ledger->done.total == ledger->blocks);
-}
-
-bool broker_is_sound(const struct broker *broker)
-{
-    size_t leases = 0, workers = 0, held = 0;
-    for (const struct lease *lease = lease_first(&broker->leases); lease != NULL;
-         lease = lease_next(&broker->leases, lease), leases++)
-        if (!lease_is_sound(broker, lease)) return false;
-    for (const struct worker *worker = roster_first(&broker->roster); worker != NULL;
-         worker = roster_next(&broker->roster, worker), workers++)
-        held += worker->lease_count;
-    for (uint32_t at = 0; at < broker->sweep_count; at++)
-        if (!sweep_is_sound(broker, &broker->sweeps[at])) return false;
-    return leases == broker->leases.count && held == leases && workers == broker->roster.count;
 }

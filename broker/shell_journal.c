@@ -34,11 +34,13 @@ enum statement {
 };
 
 static const char *const statement_text[STATEMENT_COUNT] = {
-    [PUT_SWEEP] =
-        "INSERT INTO sweep (id, bytes, population, state, result, text, checksum)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET population = excluded.population,"
-        " checksum = excluded.checksum",
-    [PUT_POPULATION] = "INSERT INTO population (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+    /* What is there already may be damaged, so that it is written anew. */
+    [PUT_SWEEP] = "INSERT INTO sweep (id, bytes, population, state, result, text, checksum)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes,"
+                  " population = excluded.population, state = excluded.state, result = excluded.result,"
+                  " text = excluded.text, checksum = excluded.checksum",
+    [PUT_POPULATION] = ("INSERT INTO population (digest, bytes) VALUES (?1, ?2)"
+                        " ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes"),
     [PUT_STATE] = "UPDATE sweep SET state = ?2, result = ?3, text = ?4, checksum = ?5 WHERE id = ?1",
     [DROP_DONE] = "DELETE FROM done WHERE sweep = ?1 AND first >= ?2 AND first < ?3",
     [PUT_DONE] = "INSERT INTO done (sweep, first, count, checksum) VALUES (?1, ?2, ?3, ?4)",

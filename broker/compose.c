@@ -1,0 +1,94 @@
+/* Messages made from the broker's state. */
+#include <assert.h>
+#include <string.h>
+
+#include "digest.h"
+#include "state.h"
+
+static void fill_status(const struct ledger *ledger, struct sweep_status *status)
+{
+    *status = (struct sweep_status){.sweep = ledger->sweep,
+                                    .state = ledger->state,
+                                    .draws = ledger->draws,
+                                    .scenarios = ledger->scenarios,
+                                    .blocks = ledger->blocks,
+                                    .done = ledger->done.total,
+                                    .leased = ledger->taken.total - ledger->done.total,
+                                    .failed = ledger->failed,
+                                    .result = ledger->result};
+    memcpy(status->name, ledger->name, sizeof status->name);
+    memcpy(status->text, ledger->text, sizeof status->text);
+}
+
+/* How many workers could do something now: one for each block that is not done. */
+static uint64_t wanted_workers(const struct broker *broker)
+{
+    uint64_t wanted = 0;
+    for (uint32_t at = 0; at < broker->sweep_count; at++)
+        if (broker->sweeps[at].state == SWEEP_RUNNING)
+            wanted += broker->sweeps[at].blocks - broker->sweeps[at].done.total;
+    return wanted < WORKERS_MAX ? wanted : WORKERS_MAX;
+}
+
+static void fill_sweeps(const struct broker *broker, const struct digest *only, struct message *message)
+{
+    memcpy(message->sweeps.aggregator, broker->endpoint, sizeof broker->endpoint);
+    message->sweeps.workers = (uint32_t)broker->roster.count;
+    message->sweeps.wanted_workers = wanted_workers(broker);
+    message->sweeps.count = 0;
+    for (uint32_t at = 0; at < broker->sweep_count; at++)
+        if (digest_is_zero(only) || digest_equal(only, &broker->sweeps[at].sweep))
+            fill_status(&broker->sweeps[at], &message->sweeps.list[message->sweeps.count++]);
+}
+
+static void fill_wanted(const struct broker *broker, struct message *message)
+{
+    message->wanted.count = 0;
+    for (uint32_t at = 0; at < broker->sweep_count; at++)
+        if (ledger_is_open(&broker->sweeps[at]))
+            message->wanted.sweeps[message->wanted.count++] = broker->sweeps[at].sweep;
+}
+
+static void fill_error(const struct broker_effect *effect, struct message *message)
+{
+    message->error.code = effect->send.error.code;
+    memset(message->error.text, 0, sizeof message->error.text);
+    memcpy(message->error.text, effect->send.error.text,
+           strnlen(effect->send.error.text, sizeof message->error.text - 1));
+}
+
+bool broker_compose(const struct broker *broker, const struct broker_effect *effect, struct message *message)
+{
+    assert(effect->kind == BROKER_SEND);
+    message->kind = effect->send.kind;
+    switch (effect->send.kind) {
+    case MESSAGE_WELCOME:
+        message->welcome.heartbeat_ms = broker->setup.heartbeat_ms;
+        message->welcome.lease_ms = broker->setup.lease_ms;
+        memcpy(message->welcome.aggregator, broker->endpoint, sizeof broker->endpoint);
+        return true;
+    case MESSAGE_LEASE:
+        message->lease.token = effect->send.lease.token;
+        message->lease.sweep = effect->sweep;
+        message->lease.blocks = effect->send.lease.blocks;
+        return true;
+    case MESSAGE_CANCEL:
+        message->cancel.sweep = effect->sweep;
+        return true;
+    case MESSAGE_ACCEPTED:
+        message->accepted.sweep = effect->sweep;
+        message->accepted.known = effect->send.known;
+        return true;
+    case MESSAGE_SWEEPS:
+        fill_sweeps(broker, &effect->sweep, message);
+        return true;
+    case MESSAGE_WANTED:
+        fill_wanted(broker, message);
+        return true;
+    case MESSAGE_ERROR:
+        fill_error(effect, message);
+        return true;
+    default:
+        return effect->send.kind != MESSAGE_ITEM;
+    }
+}

@@ -1,0 +1,28 @@
+/* What the broker's core knows. Only for the files of the core: others see broker.h. */
+#pragma once
+
+#include "broker.h"
+#include "lease.h"
+
+struct aggregator {
+    struct peer peer; /* nobody: none is here */
+    char name[MESSAGE_NAME_BYTES];
+    uint64_t instance, seen_ms;
+    bool wanted_due; /* the list of open sweeps has changed since it was told */
+};
+
+struct broker {
+    struct broker_setup setup;
+    struct roster roster;
+    struct lease_table leases;
+    struct aggregator aggregator;
+    char endpoint[MESSAGE_ENDPOINT_BYTES]; /* of the last aggregator; empty: none yet */
+    uint64_t endpoint_number;              /* counts changes of the endpoint */
+    bool endpoint_due;                     /* some worker may not know the endpoint */
+    bool recall_due;                       /* some lease may be of a sweep that does not run */
+    bool busy;                             /* the last step had more to do than fitted its effects */
+    struct ledger *sweeps;                 /* [BROKER_SWEEPS_MAX], in the order in which they came */
+    uint32_t sweep_count;
+    uint32_t turn;         /* whose turn it is to be leased from */
+    struct sweep *decoded; /* scratch */
+};

@@ -1,0 +1,292 @@
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sweep_codec.h"
+
+#include "../../broker/shell_journal.c"
+
+/* A broker and its journal in a folder of their own. */
+struct bench {
+    char directory[64];
+    struct journal *journal;
+    struct broker *broker;
+    struct broker_effects effects;
+    struct message message;
+    struct buffer sweep;
+    struct digest id;
+    char why[256];
+};
+
+static void start(struct bench *bench)
+{
+    bench->journal = journal_open(bench->directory, bench->why, sizeof bench->why);
+    cr_assert_not_null(bench->journal, "%s", bench->why);
+    bench->broker = broker_new(&(struct broker_setup){500, 5000, 1});
+    cr_assert(journal_restore(bench->journal, bench->broker, bench->why, sizeof bench->why), "%s", bench->why);
+}
+
+static struct bench *open_bench(void)
+{
+    struct bench *bench = calloc(1, sizeof *bench);
+    strcpy(bench->directory, "/tmp/gt-journal-XXXXXX");
+    cr_assert_not_null(mkdtemp(bench->directory));
+    start(bench);
+    return bench;
+}
+
+static void stop(struct bench *bench)
+{
+    journal_close(bench->journal);
+    broker_free(bench->broker);
+}
+
+static void close_bench(struct bench *bench)
+{
+    char command[96];
+    stop(bench);
+    snprintf(command, sizeof command, "rm -r %s", bench->directory);
+    cr_assert_eq(system(command), 0);
+    buffer_free(&bench->sweep);
+    free(bench);
+}
+
+static void step(struct bench *bench)
+{
+    const struct broker_event event = {
+        .kind = BROKER_MESSAGE, .now_ms = 1, .peer = {.size = 1, .bytes = "p"}, .message = &bench->message};
+    broker_step(bench->broker, &event, &bench->effects);
+    for (size_t at = 0; at < bench->effects.count; at++) {
+        const struct broker_effect *effect = &bench->effects.list[at];
+        if (effect->kind != BROKER_SEND && effect->kind != BROKER_NOTE)
+            cr_assert(journal_keep(bench->journal, bench->broker, effect), "%s", journal_error(bench->journal));
+    }
+}
+
+static void submit(struct bench *bench, struct span population)
+{
+    struct sweep *sweep = calloc(1, sizeof *sweep);
+    strcpy(sweep->name, "s");
+    strcpy(sweep->model, "entitlement");
+    strcpy(sweep->model_version, "1");
+    strcpy(sweep->population_name, "england-2023");
+    sweep->population = digest_of(population);
+    sweep->years = 1;
+    sweep->first_year = 202526;
+    sweep->method = DESIGN_RANDOM;
+    sweep->draws = 100;
+    sweep->draws_per_block = 1;
+    sweep->levels = 1u << AREA_ENGLAND;
+    sweep->parameter_count = 1;
+    strcpy(sweep->parameters[0].name, "p");
+    sweep->scenario_count = 1;
+    strcpy(sweep->scenarios[0].name, "base");
+    buffer_clear(&bench->sweep);
+    sweep_encode(sweep, &bench->sweep);
+    bench->id = sweep_identity(sweep);
+    free(sweep);
+    bench->message.kind = MESSAGE_SUBMIT;
+    bench->message.submit.sweep = buffer_span(&bench->sweep);
+    bench->message.submit.population = population;
+    step(bench);
+}
+
+static void hello_worker(struct bench *bench)
+{
+    bench->message.kind = MESSAGE_HELLO;
+    memset(&bench->message.hello, 0, sizeof bench->message.hello);
+    bench->message.hello.role = ROLE_WORKER;
+    strcpy(bench->message.hello.name, "w");
+    step(bench);
+}
+
+static void done(struct bench *bench, uint64_t first, uint64_t count)
+{
+    bench->message.kind = MESSAGE_DONE;
+    bench->message.done.token = 1;
+    bench->message.done.sweep = bench->id;
+    bench->message.done.blocks = (struct block_range){first, count};
+    step(bench);
+}
+
+static void execute(struct bench *bench, const char *sql)
+{
+    char *error = NULL;
+    cr_assert_eq(sqlite3_exec(bench->journal->db, sql, NULL, NULL, &error), SQLITE_OK, "%s", error);
+}
+
+static int count_rows(struct bench *bench, const char *table)
+{
+    char sql[64];
+    sqlite3_stmt *query;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
+    cr_assert_eq(sqlite3_prepare_v2(bench->journal->db, sql, -1, &query, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_step(query), SQLITE_ROW);
+    const int count = sqlite3_column_int(query, 0);
+    sqlite3_finalize(query);
+    return count;
+}
+
+static const struct span population = {(const uint8_t *)"schools", 7};
+
+Test(journal, what_was_committed_is_there_after_a_kill)
+{
+    struct bench *bench = open_bench();
+    const pid_t child = fork();
+    if (child == 0) { /* ends without closing anything, as by SIGKILL */
+        struct bench *mine = calloc(1, sizeof *mine);
+        snprintf(mine->directory, sizeof mine->directory, "%.48s/inner", bench->directory);
+        start(mine);
+        submit(mine, population);
+        hello_worker(mine);
+        done(mine, 0, 10);
+        done(mine, 20, 5);
+        const bool committed = journal_commit(mine->journal);
+        done(mine, 50, 50);
+        _exit(committed ? 0 : 1);
+    }
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+
+    struct bench *again = calloc(1, sizeof *again);
+    snprintf(again->directory, sizeof again->directory, "%.48s/inner", bench->directory);
+    start(again);
+    submit(again, population);
+    cr_assert_eq(again->effects.count, 1, "the sweep is known");
+    const struct ledger *ledger = broker_sweep(again->broker, &again->id);
+    cr_assert_eq(ledger->done.total, 15);
+    cr_assert_eq(ledger->done.count, 2);
+    cr_assert(ledger->population_kept);
+    stop(again);
+    buffer_free(&again->sweep);
+    free(again);
+    close_bench(bench);
+}
+
+Test(journal, ranges_are_kept_merged)
+{
+    struct bench *bench = open_bench();
+    submit(bench, (struct span){0});
+    hello_worker(bench);
+    for (uint64_t block = 0; block < 100; block += 2) done(bench, block, 1);
+    cr_assert(journal_commit(bench->journal));
+    cr_assert_eq(count_rows(bench, "done"), 50);
+    for (uint64_t block = 1; block < 100; block += 2) done(bench, block, 1);
+    cr_assert(journal_commit(bench->journal));
+    cr_assert_eq(count_rows(bench, "done"), 1);
+    stop(bench);
+    start(bench);
+    cr_assert_eq(broker_sweep(bench->broker, &bench->id)->done.total, 100);
+    close_bench(bench);
+}
+
+Test(journal, items_come_back_as_they_were_given)
+{
+    struct bench *bench = open_bench();
+    struct span bytes;
+    submit(bench, population);
+    const struct digest digest = digest_of(population), unknown = {{1}};
+    cr_assert(journal_item(bench->journal, ITEM_POPULATION, &digest, &bytes));
+    cr_assert(bytes.size == population.size && memcmp(bytes.data, population.data, bytes.size) == 0);
+    cr_assert(journal_item(bench->journal, ITEM_SWEEP, &bench->id, &bytes));
+    cr_assert(bytes.size == bench->sweep.size && memcmp(bytes.data, bench->sweep.data, bytes.size) == 0);
+    cr_assert_not(journal_item(bench->journal, ITEM_SWEEP, &unknown, &bytes));
+    close_bench(bench);
+}
+
+Test(journal, damage_is_left_out_and_left_in_place)
+{
+    const struct {
+        const char *damage, *table;
+        bool known;
+        uint64_t done;
+    } rows[] = {
+        {"UPDATE sweep SET bytes = x'00'", "sweep", false, 0},
+        {"UPDATE sweep SET state = 3", "sweep", false, 0},
+        {"UPDATE sweep SET result = x'00'", "sweep", false, 0},
+        {"UPDATE sweep SET checksum = x'0000000000000000'", "sweep", false, 0},
+        {"UPDATE done SET count = 99 WHERE first = 0", "done", true, 5},
+        {"UPDATE done SET sweep = x'00' WHERE first = 20", "done", true, 10},
+        {"UPDATE done SET first = -1 WHERE first = 20", "done", true, 10},
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        struct bench *bench = open_bench();
+        submit(bench, (struct span){0});
+        hello_worker(bench);
+        done(bench, 0, 10);
+        done(bench, 20, 5);
+        cr_assert(journal_commit(bench->journal));
+        execute(bench, rows[row].damage);
+        const int before = count_rows(bench, rows[row].table);
+        stop(bench);
+        start(bench);
+        const struct ledger *ledger = broker_sweep(bench->broker, &bench->id);
+        cr_assert_eq(ledger != NULL, rows[row].known, "%s", rows[row].damage);
+        if (ledger != NULL) cr_assert_eq(ledger->done.total, rows[row].done, "%s", rows[row].damage);
+        cr_assert_eq(count_rows(bench, rows[row].table), before, "%s", rows[row].damage);
+        close_bench(bench);
+    }
+}
+
+Test(journal, a_damaged_sweep_is_whole_again_once_it_is_submitted)
+{
+    struct bench *bench = open_bench();
+    const struct digest digest = digest_of(population);
+    struct span bytes;
+    submit(bench, population);
+    cr_assert(journal_commit(bench->journal));
+    execute(bench, "UPDATE sweep SET bytes = x'00', state = 9; UPDATE population SET bytes = x'00'");
+    stop(bench);
+    start(bench);
+    cr_assert_null(broker_sweep(bench->broker, &bench->id));
+    cr_assert_not(journal_item(bench->journal, ITEM_POPULATION, &digest, &bytes));
+    submit(bench, population);
+    stop(bench);
+    start(bench);
+    cr_assert_not_null(broker_sweep(bench->broker, &bench->id));
+    cr_assert(journal_item(bench->journal, ITEM_POPULATION, &digest, &bytes));
+    close_bench(bench);
+}
+
+Test(journal, a_folder_has_one_broker)
+{
+    struct bench *bench = open_bench();
+    char why[256];
+    cr_assert_null(journal_open(bench->directory, why, sizeof why));
+    cr_assert_not_null(strstr(why, "in use by another broker"), "%s", why);
+    close_bench(bench);
+}
+
+Test(journal, a_later_format_is_not_touched)
+{
+    struct bench *bench = open_bench();
+    char why[256];
+    execute(bench, "PRAGMA user_version = 2");
+    journal_close(bench->journal);
+    cr_assert_null(journal_open(bench->directory, why, sizeof why));
+    cr_assert_not_null(strstr(why, "version"), "%s", why);
+    bench->journal = NULL;
+    close_bench(bench);
+}
+
+Test(journal, a_file_that_is_no_database_is_refused_and_kept)
+{
+    char directory[] = "/tmp/gt-journal-XXXXXX", path[64], why[256], command[96];
+    cr_assert_not_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/broker.db", directory);
+    FILE *file = fopen(path, "w");
+    for (int line = 0; line < 1000; line++) fputs("this is not a database\n", file);
+    cr_assert_eq(fclose(file), 0);
+    cr_assert_null(journal_open(directory, why, sizeof why));
+    cr_assert_gt(strlen(why), 0);
+    file = fopen(path, "r");
+    cr_assert_not_null(fgets(command, sizeof command, file));
+    fclose(file);
+    cr_assert_str_eq(command, "this is not a database\n");
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    cr_assert_eq(system(command), 0);
+}
