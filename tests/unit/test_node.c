@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cursor.h"
+#include "digest.h"
 #include "pack.h"
 
 #define BLOCK  64u
@@ -763,6 +764,39 @@ Test(node, short_forms_are_read_or_refused)
         buffer_free(&bytes);
         node_free(node);
     }
+}
+
+/* Values by exact operations only, so that nothing but the tallying itself can change the bits. */
+static struct node *tally_exact_block(size_t block)
+{
+    struct node *node = node_new(3);
+    node->index = block;
+    node->draws = NODE_VALUES_MAX;
+    for (size_t figure = 0; figure < 3; figure++) {
+        double values[NODE_VALUES_MAX];
+        for (size_t at = 0; at < NODE_VALUES_MAX; at++) {
+            double u = uniform();
+            values[at] = figure == 0 ? sqrt(u) : figure == 1 ? u - 0.25 : u < 0.125 ? NAN : 1e9 / (u + 0.001);
+        }
+        cr_assert(node_tally(node, figure, values, NODE_VALUES_MAX - block));
+    }
+    return node;
+}
+
+Test(node, bytes_are_the_same_on_every_machine)
+{
+    struct node *nodes[11];
+    char hex[DIGEST_HEX_BYTES];
+    random_state = 2025;
+    for (size_t block = 0; block < 11; block++) nodes[block] = tally_exact_block(block);
+    struct node *root = node_fold(nodes, 11);
+    struct buffer bytes = bytes_of(root);
+    struct digest digest = digest_of(buffer_span(&bytes));
+    digest_to_hex(&digest, hex);
+    cr_assert_str_eq(hex, "70009fa1922076d65dc2b5693ea7d5fc428f7847634b91fa7b04e02718c9eb05");
+    for (size_t block = 0; block < 11; block++) node_free(nodes[block]);
+    node_free(root);
+    buffer_free(&bytes);
 }
 
 Test(node, another_number_of_figures_is_refused)
