@@ -5,31 +5,53 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COLUMN_WIDTH 28
+#define CELL_BYTES 160
+#define COLUMNS    3 /* the baseline, a scenario, their difference */
 
 /* A line of the table: a measure, how people call it, and in which unit. */
 struct line {
     const char *measure, *title;
     double scale; /* the figure is divided by this */
     int decimals;
+    bool share; /* of draws: the mean says it all */
 };
 
 static const struct line lines[] = {
-    {"starts", "teachers starting, thousands", 1e3, 1},
-    {"reach_pct", "teachers reached, %", 1, 1},
-    {"cost_gbp", "cost, GBP million", 1e6, 1},
-    {"leavers_fte", "teachers leaving, thousands FTE", 1e3, 2},
-    {"kept_fte", "teachers kept, FTE", 1, 0},
-    {"shortage_fte", "teacher shortage, summed over years, FTE", 1, 0},
-    {"ks4_gain_sd", "pupils' gain at 16 in the last year, SD", 1, 5},
-    {"gap_closing_months", "gap closed in the last year, months", 1, 3},
-    {"pv_cost_gbp", "cost, present value, GBP million", 1e6, 1},
-    {"pv_earnings_gbp", "pupils' lifetime earnings, GBP million", 1e6, 1},
-    {"pv_tax_gbp", "tax on them, GBP million", 1e6, 1},
-    {"pv_saving_gbp", "replacement cost saved, GBP million", 1e6, 2},
-    {"bcr", "earnings for each GBP spent", 1, 2},
-    {"exchequer_ratio", "tax and savings for each GBP spent", 1, 2},
-    {"payback_year", "year in which it has paid for itself", 1, 1},
+    {"starts", "teachers starting, thousands", 1e3, 1, false},
+    {"reach_pct", "teachers reached, %", 1, 1, false},
+    {"cost_gbp", "cost, GBP million", 1e6, 1, false},
+    {"leavers_fte", "teachers leaving, thousands FTE", 1e3, 2, false},
+    {"kept_fte", "teachers kept, FTE", 1, 0, false},
+    {"shortage_fte", "teacher shortage, sum of years, FTE", 1, 0, false},
+    {"ks4_gain_sd", "pupils' gain at 16, last year, SD", 1, 5, false},
+    {"gap_closing_months", "gap closed, last year, months", 1, 3, false},
+    {"pv_cost_gbp", "cost, present value, GBP million", 1e6, 1, false},
+    {"pv_earnings_gbp", "lifetime earnings, GBP million", 1e6, 1, false},
+    {"pv_tax_gbp", "tax on them, GBP million", 1e6, 1, false},
+    {"pv_saving_gbp", "replacement cost saved, GBP million", 1e6, 2, false},
+    {"bcr", "earnings for each GBP spent", 1, 2, false},
+    {"exchequer_ratio", "tax and savings for each GBP spent", 1, 2, false},
+    {"payback_year", "year in which it has paid for itself", 1, 1, false},
+    {"payback_never_pct", "chance that it never does, %", 1, 1, true},
+    {"break_even_effect_sd", "effect that breaks even, SD", 1, 4, false},
+    {"epi_cost_gbp", "EPI: cost, GBP million", 1e6, 0, false},
+    {"epi_benefit_gbp", "EPI: benefit, GBP million", 1e6, 0, false},
+    {"epi_net_gbp", "EPI: net benefit, GBP million", 1e6, 0, false},
+    {"epi_ratio", "EPI: benefit for each GBP spent", 1, 2, false},
+    {"epi_kept_fte", "EPI: teachers kept a year, FTE", 1, 0, false},
+    {"frontier_pv_gbp", "Frontier: earnings, GBP million", 1e6, 0, false},
+    {"frontier_tax_gbp", "Frontier: tax on them, GBP million", 1e6, 0, false},
+};
+
+#define LINES (sizeof lines / sizeof *lines)
+
+/* A block of the table as text, so that columns can be as wide as what they hold. */
+struct block {
+    char head[COLUMNS][PLAN_COLUMN_NAME_BYTES];
+    char cells[LINES][COLUMNS][CELL_BYTES];
+    bool shown[LINES];
+    size_t columns[COLUMNS]; /* of the plan */
+    size_t count;
 };
 
 static void __attribute__((format(printf, 2, 3))) print(struct buffer *out, const char *format, ...)
@@ -73,51 +95,72 @@ static void format_value(const struct line *line, double value, char *text, size
     if (says_nothing) memmove(text, text + 1, strlen(text)); /* "-0.0" */
 }
 
-static void format_cell(const struct line *line, const struct node *root, const struct tally *tally, char *text,
-                        size_t text_bytes)
+/* The mean, with the range of most draws unless it reads the same. */
+static void format_cell(const struct line *line, const struct node *root, const struct tally *tally, char *text)
 {
     char mean[48], low[48], high[48];
     format_value(line, tally->count ? tally->mean : NAN, mean, sizeof mean);
-    if (root->draws == 1 || tally->count == 0) {
-        snprintf(text, text_bytes, "%s", mean);
-        return;
-    }
     format_value(line, tally_quantile(root, tally, 0.05), low, sizeof low);
     format_value(line, tally_quantile(root, tally, 0.95), high, sizeof high);
-    snprintf(text, text_bytes, "%s (%s to %s)", mean, low, high);
+    bool one_value = line->share || (strcmp(low, mean) == 0 && strcmp(high, mean) == 0);
+    snprintf(text, CELL_BYTES, one_value ? "%s" : "%s (%s to %s)", mean, low, high);
 }
 
-/* One line: the figure in the three columns of a block. */
-static void write_line(const struct plan *plan, const struct node *root, int england, const struct line *line,
-                       const size_t columns[3], size_t count, struct buffer *out)
+static bool says_something(const struct tally *tally)
 {
-    int kept = find_figure(plan, line->measure);
-    if (kept < 0) return;
-    print(out, "  %-42s", line->title);
-    for (size_t at = 0; at < count; at++) {
-        char cell[160];
-        size_t figure = plan_figure(plan, columns[at], (size_t)england, (size_t)kept);
-        format_cell(line, root, &root->tallies[figure], cell, sizeof cell);
-        print(out, "  %*s", COLUMN_WIDTH, cell);
+    return tally->count > 0 && (tally->min != 0 || tally->max != 0);
+}
+
+/* Measures that the sweep does not have, or that are zero or undefined all along, are left out. */
+static void fill_line(struct block *block, size_t at, const struct plan *plan, const struct node *root, int england)
+{
+    int kept = find_figure(plan, lines[at].measure);
+    for (size_t column = 0; kept >= 0 && column < block->count; column++) {
+        size_t figure = plan_figure(plan, block->columns[column], (size_t)england, (size_t)kept);
+        block->shown[at] |= says_something(&root->tallies[figure]);
+        format_cell(&lines[at], root, &root->tallies[figure], block->cells[at][column]);
     }
+}
+
+static size_t width_of(const struct block *block, size_t column)
+{
+    size_t width = strlen(block->head[column]);
+    for (size_t at = 0; at < LINES; at++) {
+        size_t size = block->shown[at] ? strlen(block->cells[at][column]) : 0;
+        if (size > width) width = size;
+    }
+    return width;
+}
+
+static void print_line(const char *title, const char *cells, size_t cell_bytes, const size_t *widths, size_t count,
+                       struct buffer *out)
+{
+    print(out, "  %-36s", title);
+    for (size_t column = 0; column < count; column++)
+        print(out, "  %*s", (int)widths[column], cells + column * cell_bytes);
     print(out, "\n");
+}
+
+static void print_block(const struct block *block, struct buffer *out)
+{
+    size_t widths[COLUMNS] = {0};
+    for (size_t column = 0; column < block->count; column++) widths[column] = width_of(block, column);
+    print_line("", block->head[0], sizeof block->head[0], widths, block->count, out);
+    for (size_t at = 0; at < LINES; at++)
+        if (block->shown[at]) print_line(lines[at].title, block->cells[at][0], CELL_BYTES, widths, block->count, out);
 }
 
 /* The baseline, a scenario, and their difference; the baseline alone when there is nothing else. */
 static void write_block(const struct plan *plan, const struct node *root, int england, size_t scenario,
                         struct buffer *out)
 {
-    size_t scenarios = plan->sweep->scenario_count;
-    size_t columns[3] = {0, scenario, scenarios + scenario - 1}, count = scenario ? 3 : 1;
-    print(out, "  %-42s", "");
-    for (size_t at = 0; at < count; at++) {
-        char name[2 * SWEEP_NAME_BYTES + 4];
-        plan_column_name(plan, columns[at], name, sizeof name);
-        print(out, "  %*s", COLUMN_WIDTH, at == 2 ? "difference" : name);
-    }
-    print(out, "\n");
-    for (size_t at = 0; at < sizeof lines / sizeof *lines; at++)
-        write_line(plan, root, england, &lines[at], columns, count, out);
+    struct block block = {.columns = {0, scenario, plan->sweep->scenario_count + scenario - 1},
+                          .count = scenario ? COLUMNS : 1};
+    for (size_t column = 0; column < block.count; column++)
+        plan_column_name(plan, block.columns[column], block.head[column], sizeof block.head[column]);
+    if (block.count == COLUMNS) snprintf(block.head[2], sizeof block.head[2], "difference");
+    for (size_t at = 0; at < LINES; at++) fill_line(&block, at, plan, root, england);
+    print_block(&block, out);
 }
 
 void headline_write(const struct plan *plan, const struct node *root, struct buffer *out)
@@ -125,7 +168,7 @@ void headline_write(const struct plan *plan, const struct node *root, struct buf
     int england = find_england(plan);
     if (england < 0) return;
     print(out, "England, %u years from %u/%02u%s\n", plan->sweep->years, plan->sweep->first_year / 100,
-          plan->sweep->first_year % 100, root->draws == 1 ? "" : ": mean (5 % to 95 % of draws)");
+          plan->sweep->first_year % 100, root->draws == 1 ? "" : ": mean (5 % to 95 % of draws, where they differ)");
     if (plan->sweep->scenario_count == 1) write_block(plan, root, england, 0, out);
     for (size_t scenario = 1; scenario < plan->sweep->scenario_count; scenario++)
         write_block(plan, root, england, scenario, out);

@@ -7,7 +7,7 @@
 #include <goldthread/model.h>
 
 #include "embed.h"
-#include "table.h"
+#include "embedded.h"
 
 enum column { NAME, SYMBOL, UNIT, CENTRAL, LOW, HIGH, LOWER, UPPER, WHOLE, CHOICES, SPREAD, STATUS, SOURCE, MEANING };
 
@@ -44,14 +44,14 @@ static struct span take_word(struct span *text)
     return word;
 }
 
-static double take_number(const struct table *table, struct span *text)
+static double take_number(const struct embedded *table, struct span *text)
 {
     double value;
-    if (!csv_number(take_word(text), &value)) table_stop(table, "a distribution lacks a number");
+    if (!csv_number(take_word(text), &value)) embedded_stop(table, "a distribution lacks a number");
     return value;
 }
 
-static struct distribution read_form(const struct table *table, const struct form *form, struct span *text)
+static struct distribution read_form(const struct embedded *table, const struct form *form, struct span *text)
 {
     struct distribution distribution = {.kind = form->kind};
     for (size_t at = 0; at < form->count; at++) {
@@ -62,23 +62,24 @@ static struct distribution read_form(const struct table *table, const struct for
 }
 
 /* "0:0.25 1:0.5": values with their weights. */
-static struct distribution read_points(const struct table *table, struct span *text)
+static struct distribution read_points(const struct embedded *table, struct span *text)
 {
     struct distribution distribution = {.kind = DISTRIBUTION_DISCRETE};
     while (text->size > 0) {
         struct span value = take_word(text);
         const uint8_t *colon = memchr(value.data, ':', value.size);
         uint32_t at = distribution.point_count++;
-        if (!colon || at == DISTRIBUTION_POINTS_MAX) table_stop(table, "points are written VALUE:WEIGHT, at most 16");
+        if (!colon || at == DISTRIBUTION_POINTS_MAX)
+            embedded_stop(table, "points are written VALUE:WEIGHT, at most 16");
         struct span weight = {colon + 1, value.size - (size_t)(colon + 1 - value.data)};
         value.size = (size_t)(colon - value.data);
         if (!csv_number(value, &distribution.values[at]) || !csv_number(weight, &distribution.weights[at]))
-            table_stop(table, "a point is not VALUE:WEIGHT");
+            embedded_stop(table, "a point is not VALUE:WEIGHT");
     }
     return distribution;
 }
 
-static struct distribution read_distribution(const struct table *table)
+static struct distribution read_distribution(const struct embedded *table)
 {
     struct distribution distribution = {.kind = DISTRIBUTION_FIXED};
     struct span text = table->row.fields[SPREAD];
@@ -88,58 +89,58 @@ static struct distribution read_distribution(const struct table *table)
     for (size_t at = 0; at < sizeof forms / sizeof *forms; at++) {
         if (!csv_equals(kind, forms[at].name)) continue;
         distribution = read_form(table, &forms[at], &text);
-        if (text.size > 0) table_stop(table, "a distribution with too many numbers");
+        if (text.size > 0) embedded_stop(table, "a distribution with too many numbers");
         return distribution;
     }
-    table_stop(table, "an unknown distribution");
+    embedded_stop(table, "an unknown distribution");
 }
 
-static enum parameter_status read_status(const struct table *table)
+static enum parameter_status read_status(const struct embedded *table)
 {
     struct span status = table->row.fields[STATUS];
     if (csv_equals(status, "published")) return PARAMETER_PUBLISHED;
     if (csv_equals(status, "derived")) return PARAMETER_DERIVED;
     if (csv_equals(status, "assumption")) return PARAMETER_ASSUMPTION;
-    table_stop(table, "status is published, derived or assumption");
+    embedded_stop(table, "status is published, derived or assumption");
 }
 
-static bool read_whole(const struct table *table)
+static bool read_whole(const struct embedded *table)
 {
     struct span whole = table->row.fields[WHOLE];
-    if (!csv_equals(whole, "yes") && !csv_equals(whole, "no")) table_stop(table, "whole is yes or no");
+    if (!csv_equals(whole, "yes") && !csv_equals(whole, "no")) embedded_stop(table, "whole is yes or no");
     return csv_equals(whole, "yes");
 }
 
-static struct parameter read_row(struct table *table)
+static struct parameter read_row(struct embedded *table)
 {
     bool has_choices = table->row.fields[CHOICES].size > 0;
     return (struct parameter){
-        .name = table_text(table, NAME),
-        .symbol = table_text(table, SYMBOL),
-        .unit = table_text(table, UNIT),
-        .central = table_value(table, CENTRAL, NAN),
-        .low = table_value(table, LOW, NAN),
-        .high = table_value(table, HIGH, NAN),
-        .lower = table_value(table, LOWER, -INFINITY),
-        .upper = table_value(table, UPPER, INFINITY),
+        .name = embedded_text(table, NAME),
+        .symbol = embedded_text(table, SYMBOL),
+        .unit = embedded_text(table, UNIT),
+        .central = embedded_value(table, CENTRAL, NAN),
+        .low = embedded_value(table, LOW, NAN),
+        .high = embedded_value(table, HIGH, NAN),
+        .lower = embedded_value(table, LOWER, -INFINITY),
+        .upper = embedded_value(table, UPPER, INFINITY),
         .whole = read_whole(table),
-        .choices = has_choices ? table_text(table, CHOICES) : NULL,
+        .choices = has_choices ? embedded_text(table, CHOICES) : NULL,
         .distribution = read_distribution(table),
         .status = read_status(table),
-        .source = table_text(table, SOURCE),
-        .meaning = table_text(table, MEANING),
+        .source = embedded_text(table, SOURCE),
+        .meaning = embedded_text(table, MEANING),
     };
 }
 
 static size_t read_table(struct parameter parameters[MODEL_PARAMETERS_MAX])
 {
     static char text[1 << 16];
-    struct table table;
+    struct embedded table;
     size_t count = 0;
-    table_open(&table, "data/parameters.csv", embed_parameters(), columns, sizeof columns / sizeof *columns, text,
-               sizeof text);
-    for (; table_next(&table); count++) {
-        if (count == MODEL_PARAMETERS_MAX) table_stop(&table, "too many rows");
+    embedded_open(&table, "data/parameters.csv", embed_parameters(), columns, sizeof columns / sizeof *columns, text,
+                  sizeof text);
+    for (; embedded_next(&table); count++) {
+        if (count == MODEL_PARAMETERS_MAX) embedded_stop(&table, "too many rows");
         parameters[count] = read_row(&table);
     }
     return count;

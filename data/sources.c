@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "embed.h"
-#include "table.h"
+#include "embedded.h"
 
 #define SOURCES_MAX 128
 
@@ -12,14 +12,14 @@ static const char *const columns[] = {"tag", "title", "publisher", "date", "url"
 static size_t read_table(struct source sources[SOURCES_MAX])
 {
     static char text[1 << 15];
-    struct table table;
+    struct embedded table;
     size_t count = 0;
-    table_open(&table, "data/sources.csv", embed_sources(), columns, sizeof columns / sizeof *columns, text,
-               sizeof text);
-    for (; table_next(&table); count++) {
-        if (count == SOURCES_MAX) table_stop(&table, "too many rows");
-        sources[count] = (struct source){table_text(&table, 0), table_text(&table, 1), table_text(&table, 2),
-                                         table_text(&table, 3), table_text(&table, 4)};
+    embedded_open(&table, "data/sources.csv", embed_sources(), columns, sizeof columns / sizeof *columns, text,
+                  sizeof text);
+    for (; embedded_next(&table); count++) {
+        if (count == SOURCES_MAX) embedded_stop(&table, "too many rows");
+        sources[count] = (struct source){embedded_text(&table, 0), embedded_text(&table, 1), embedded_text(&table, 2),
+                                         embedded_text(&table, 3), embedded_text(&table, 4)};
     }
     return count;
 }

@@ -7,7 +7,7 @@
 #include "bytes.h"
 #include "csv.h"
 
-struct table {
+struct embedded {
     const char *name; /* of the file, for faults */
     struct csv csv;
     struct csv_row row;
@@ -17,17 +17,17 @@ struct table {
 };
 
 /* The header must be exactly `columns`. Everything given is borrowed. */
-void table_open(struct table *table, const char *name, struct span csv, const char *const *columns, size_t column_count,
-                char *text, size_t text_room);
+void embedded_open(struct embedded *table, const char *name, struct span csv, const char *const *columns,
+                   size_t column_count, char *text, size_t text_room);
 
 /* False: the table ended. */
-bool table_next(struct table *table);
+bool embedded_next(struct embedded *table);
 
 /* A field of the row, copied into the table's text. */
-const char *table_text(struct table *table, size_t column);
+const char *embedded_text(struct embedded *table, size_t column);
 
 /* A number, or `blank` for an empty field. */
-double table_value(struct table *table, size_t column, double blank);
+double embedded_value(struct embedded *table, size_t column, double blank);
 
 /* Says what is wrong with the row on stderr, and aborts. */
-_Noreturn void table_stop(const struct table *table, const char *what);
+_Noreturn void embedded_stop(const struct embedded *table, const char *what);
