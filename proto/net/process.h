@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-uint64_t clock_ms(void);  /* monotonic */
-uint64_t clock_us(void);  /* monotonic */
+uint64_t clock_ms(void); /* monotonic */
+uint64_t clock_us(void); /* monotonic */
 
 /* Ends the program when its parent does, even by SIGKILL. False: the parent is gone already. */
 bool process_follow_parent(int parent_pid);
