@@ -766,6 +766,23 @@ Test(node, short_forms_are_read_or_refused)
     }
 }
 
+/* The example of docs/node.md. */
+Test(node, bytes_are_as_documented)
+{
+    static const uint8_t documented[] = {0x95, 0x00, 0x00, 0x03, 0x00, 0x9a, 0x00, 0xcb, 0x40, 0x00, 0x06, 0xd3, 0xa0,
+                                         0x6d, 0x3a, 0x07, 0xcb, 0x40, 0x17, 0xeb, 0x96, 0x98, 0xa4, 0xee, 0xa9, 0xcb,
+                                         0x3f, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xcb, 0x40, 0x10, 0x00, 0x00,
+                                         0x00, 0x00, 0x00, 0x00, 0x04, 0x00, 0x01, 0xd1, 0xfe, 0x03, 0x00};
+    struct node *node = node_new(1);
+    node->draws = 3;
+    cr_assert(node_tally(node, 0, (double[]){1, 1.01, 4}, 3));
+    struct buffer bytes = bytes_of(node);
+    cr_assert_eq(bytes.size, sizeof documented);
+    cr_assert_eq(memcmp(bytes.data, documented, sizeof documented), 0);
+    buffer_free(&bytes);
+    node_free(node);
+}
+
 /* Values by exact operations only, so that nothing but the tallying itself can change the bits. */
 static struct node *tally_exact_block(size_t block)
 {
