@@ -7,8 +7,12 @@
 
 #include "design.h"
 
-/* Parts of all scenarios for one slice of areas take at most this, unless a single area takes more. */
+/* The parts of one slice of areas, for all scenarios and draws of a block, take at most this, unless a
+ * single area takes more. */
 #define SLICE_BYTES_MAX (64u << 20)
+
+/* Between the figures of the store, so that they do not all begin in the same set of the cache. */
+#define STORE_PADDING 8u
 
 /* Areas that are run together: all of them, unless their parts would take too much memory. */
 struct slice {
@@ -23,14 +27,16 @@ struct block_runner {
     struct design *design;
     struct slice *slices;
     size_t slice_count, part_count;
-    size_t scenario_parts;             /* rows of lanes between the parts of one scenario and of the next */
-    model_lanes *draws;                /* [parameter_count]: as the design makes them */
-    model_lanes *values;               /* [parameter_count]: with a scenario's settings */
-    model_lanes *parts;                /* [scenario_count][areas of a slice][part_count] */
-    model_lanes *measured;             /* [model_figure_count] */
-    double *store;                     /* [batches of a block][figure_count][width] */
-    size_t width;                      /* draws of a batch that count */
-    bool failed[PLAN_BLOCK_DRAWS_MAX]; /* by draw of the block */
+    size_t batch_count;    /* of a full block */
+    size_t width;          /* draws of a batch that count */
+    size_t scenario_parts; /* rows of lanes between the parts of one scenario and of the next */
+    model_lanes *draws;    /* [parameter_count]: as the design makes them */
+    model_lanes *values;   /* [parameter_count]: with a scenario's settings */
+    model_lanes *parts;    /* [batch_count][scenario_count][areas of a slice][part_count] */
+    model_lanes *measured; /* [model_figure_count] */
+    double *store;         /* [kept_count][stride]: the figures of one column and area, draw by draw */
+    size_t stride;
+    bool failed[PLAN_BLOCK_DRAWS_MAX]; /* by draw of the block, in any scenario and area */
 };
 
 /* --- memory --- */
@@ -42,18 +48,18 @@ static void *aligned(size_t count, size_t bytes)
     return aligned_alloc(CACHE_LINE, size ? size : CACHE_LINE);
 }
 
-static size_t areas_per_slice(const struct plan *plan, size_t part_count)
+static size_t areas_per_slice(const struct block_runner *runner)
 {
-    size_t area_bytes = (part_count ? part_count : 1) * sizeof(model_lanes) * plan->sweep->scenario_count;
-    size_t areas = SLICE_BYTES_MAX / area_bytes;
+    const struct plan *plan = runner->plan;
+    size_t rows = (runner->part_count ? runner->part_count : 1) * plan->sweep->scenario_count * runner->batch_count;
+    size_t areas = SLICE_BYTES_MAX / (rows * sizeof(model_lanes));
     if (areas == 0) areas = 1;
     return areas < plan->area_count ? areas : plan->area_count;
 }
 
-static bool open_slice(struct block_runner *runner, struct slice *slice, size_t first, size_t count, char *why,
+static bool open_slice(const struct plan *plan, struct slice *slice, size_t first, size_t count, char *why,
                        size_t why_bytes)
 {
-    const struct plan *plan = runner->plan;
     slice->first_area = first;
     slice->setup = plan_setup(plan, first, count);
     slice->borrowed = count == plan->area_count;
@@ -65,7 +71,7 @@ static bool open_slices(struct block_runner *runner, char *why, size_t why_bytes
 {
     const struct plan *plan = runner->plan;
     runner->part_count = plan->model->part_count(plan->run);
-    size_t areas = areas_per_slice(plan, runner->part_count);
+    size_t areas = areas_per_slice(runner);
     size_t slices = (plan->area_count + areas - 1) / areas;
     runner->scenario_parts = areas * runner->part_count;
     runner->slices = calloc(slices, sizeof *runner->slices);
@@ -73,22 +79,29 @@ static bool open_slices(struct block_runner *runner, char *why, size_t why_bytes
     for (size_t first = 0; first < plan->area_count; first += areas) {
         size_t count = plan->area_count - first < areas ? plan->area_count - first : areas;
         struct slice *slice = &runner->slices[runner->slice_count++];
-        if (!open_slice(runner, slice, first, count, why, why_bytes)) return false;
+        if (!open_slice(plan, slice, first, count, why, why_bytes)) return false;
     }
     return true;
+}
+
+static void choose_shape(struct block_runner *runner)
+{
+    size_t block_draws = runner->plan->sweep->draws_per_block; /* a power of two */
+    runner->width = block_draws < MODEL_LANES ? block_draws : MODEL_LANES;
+    runner->batch_count = block_draws / runner->width;
+    runner->stride = block_draws + STORE_PADDING;
 }
 
 static bool take_memory(struct block_runner *runner)
 {
     const struct plan *plan = runner->plan;
     const struct sweep *sweep = plan->sweep;
-    size_t block_draws = sweep->draws_per_block;
-    runner->width = block_draws < MODEL_LANES ? block_draws : MODEL_LANES;
+    size_t part_rows = runner->batch_count * sweep->scenario_count * runner->scenario_parts;
     runner->draws = aligned(sweep->parameter_count, sizeof(model_lanes));
     runner->values = aligned(sweep->parameter_count, sizeof(model_lanes));
-    runner->parts = aligned(sweep->scenario_count * runner->scenario_parts, sizeof(model_lanes));
+    runner->parts = aligned(part_rows, sizeof(model_lanes));
     runner->measured = aligned(plan->model_figure_count, sizeof(model_lanes));
-    runner->store = aligned(plan->figure_count * block_draws, sizeof *runner->store);
+    runner->store = aligned(plan->kept_count * runner->stride, sizeof *runner->store);
     return runner->draws && runner->values && runner->parts && runner->measured && runner->store;
 }
 
@@ -98,6 +111,7 @@ struct block_runner *block_runner_new(const struct plan *plan, char *why, size_t
     struct block_runner *runner = calloc(1, sizeof *runner);
     if (!runner) return NULL;
     runner->plan = plan;
+    choose_shape(runner);
     if (!open_slices(runner, why, why_bytes) || !take_memory(runner)) {
         block_runner_free(runner);
         return NULL;
@@ -127,7 +141,12 @@ void block_runner_free(struct block_runner *runner)
     free(runner);
 }
 
-/* --- one batch of draws --- */
+/* --- running: draws to parts --- */
+
+static model_lanes *parts_of(const struct block_runner *runner, size_t batch, size_t scenario)
+{
+    return runner->parts + (batch * runner->plan->sweep->scenario_count + scenario) * runner->scenario_parts;
+}
 
 static void apply_settings(struct block_runner *runner, const struct sweep_scenario *scenario)
 {
@@ -139,67 +158,53 @@ static void apply_settings(struct block_runner *runner, const struct sweep_scena
     }
 }
 
-/* Runs all scenarios. Returns a mask of lanes that failed in any. */
-static uint32_t run_scenarios(struct block_runner *runner, const struct slice *slice)
+/* The batch whose first draw of the sweep is `first`, for all scenarios. */
+static void run_batch(struct block_runner *runner, const struct slice *slice, uint64_t first, size_t batch)
 {
     const struct plan *plan = runner->plan;
     uint32_t failed = 0;
+    design_draws(runner->design, first, runner->draws);
     for (size_t scenario = 0; scenario < plan->sweep->scenario_count; scenario++) {
         apply_settings(runner, &plan->sweep->scenarios[scenario]);
-        failed |= plan->model->run(slice->run, (const model_lanes *)runner->values,
-                                   runner->parts + scenario * runner->scenario_parts);
+        failed |= plan->model->run(slice->run, (const model_lanes *)runner->values, parts_of(runner, batch, scenario));
     }
-    return failed;
+    for (size_t lane = 0; lane < runner->width; lane++)
+        if (failed >> lane & 1) runner->failed[batch * runner->width + lane] = true;
 }
 
-/* Where the figures of a column and area of one batch are stored. Batch after batch, since memory is
- * fastest when it is written and read in few long streams. */
-static double *place_of(const struct block_runner *runner, size_t batch, size_t figure)
+static void run_slice(struct block_runner *runner, const struct slice *slice, uint64_t first, size_t draws)
 {
-    return runner->store + (batch * runner->plan->figure_count + figure) * runner->width;
+    for (size_t batch = 0; batch * runner->width < draws; batch++)
+        run_batch(runner, slice, first + batch * runner->width, batch);
 }
 
-static void store_figures(struct block_runner *runner, size_t batch, size_t column, size_t area)
+/* --- tallying: parts to figures to tallies --- */
+
+static void store_figures(struct block_runner *runner, size_t batch)
 {
     const struct plan *plan = runner->plan;
-    double *to = place_of(runner, batch, plan_figure(plan, column, area, 0));
-    for (size_t kept = 0; kept < plan->kept_count; kept++, to += runner->width) {
+    double *to = runner->store + batch * runner->width;
+    for (size_t kept = 0; kept < plan->kept_count; kept++, to += runner->stride) {
         const double *from = runner->measured[plan->kept[kept]];
         if (runner->width == MODEL_LANES) memcpy(to, from, sizeof(model_lanes)); /* a size that the compiler knows */
         else memcpy(to, from, runner->width * sizeof *to);
     }
 }
 
-static void measure_area(struct block_runner *runner, const struct slice *slice, size_t area, size_t batch)
+/* Stores the figures of one column and area of the slice for all draws of the block. */
+static void measure(struct block_runner *runner, const struct slice *slice, size_t column, size_t area, size_t draws)
 {
     const struct plan *plan = runner->plan;
-    size_t scenario_count = plan->sweep->scenario_count, place = slice->first_area + area;
-    const model_lanes *baseline = (const model_lanes *)runner->parts + area * runner->part_count;
-    for (size_t scenario = 0; scenario < scenario_count; scenario++) {
-        const model_lanes *parts = baseline + scenario * runner->scenario_parts;
-        plan->model->measure(slice->run, area, parts, NULL, runner->measured);
-        store_figures(runner, batch, scenario, place);
-        if (scenario == 0) continue;
-        plan->model->measure(slice->run, area, parts, baseline, runner->measured);
-        store_figures(runner, batch, scenario_count + scenario - 1, place);
+    size_t scenario_count = plan->sweep->scenario_count, offset = area * runner->part_count;
+    bool difference = column >= scenario_count;
+    size_t scenario = difference ? column - scenario_count + 1 : column;
+    for (size_t batch = 0; batch * runner->width < draws; batch++) {
+        const model_lanes *parts = (const model_lanes *)parts_of(runner, batch, scenario) + offset;
+        const model_lanes *baseline = (const model_lanes *)parts_of(runner, batch, 0) + offset;
+        plan->model->measure(slice->run, area, parts, difference ? baseline : NULL, runner->measured);
+        store_figures(runner, batch);
     }
 }
-
-/* The batch of the block whose first draw of the sweep is `first`. */
-static void run_batch(struct block_runner *runner, uint64_t first, size_t batch)
-{
-    uint32_t failed = 0;
-    design_draws(runner->design, first, runner->draws);
-    for (size_t at = 0; at < runner->slice_count; at++) {
-        const struct slice *slice = &runner->slices[at];
-        failed |= run_scenarios(runner, slice);
-        for (size_t area = 0; area < slice->setup.area_count; area++) measure_area(runner, slice, area, batch);
-    }
-    for (size_t lane = 0; lane < runner->width; lane++)
-        runner->failed[batch * runner->width + lane] = failed >> lane & 1;
-}
-
-/* --- the block --- */
 
 /* Moves the values of draws that did not fail together, in their order. */
 static size_t drop_failed(const struct block_runner *runner, double *values, size_t draws)
@@ -210,21 +215,43 @@ static size_t drop_failed(const struct block_runner *runner, double *values, siz
     return kept;
 }
 
-/* The values of a figure in the order of draws. */
-static void gather(const struct block_runner *runner, size_t figure, size_t draws, double *values)
+/* Tallies what is stored. */
+static bool tally_figures(struct block_runner *runner, struct node *node, size_t first_figure)
 {
-    for (size_t batch = 0; batch * runner->width < draws; batch++)
-        memcpy(values + batch * runner->width, place_of(runner, batch, figure), runner->width * sizeof *values);
+    for (size_t kept = 0; kept < runner->plan->kept_count; kept++) {
+        double *values = runner->store + kept * runner->stride;
+        size_t count = node->draws;
+        if (node->failed_draws > 0) count = drop_failed(runner, values, count);
+        if (!node_tally(node, first_figure + kept, values, count)) return false;
+    }
+    return true;
 }
 
-static bool tally_figures(const struct block_runner *runner, struct node *node)
+static bool tally_slice(struct block_runner *runner, const struct slice *slice, struct node *node)
 {
-    double values[PLAN_BLOCK_DRAWS_MAX];
-    for (size_t figure = 0; figure < node->figure_count; figure++) {
-        size_t count = node->draws;
-        gather(runner, figure, count, values);
-        if (node->failed_draws > 0) count = drop_failed(runner, values, count);
-        if (!node_tally(node, figure, values, count)) return false;
+    const struct plan *plan = runner->plan;
+    for (size_t area = 0; area < slice->setup.area_count; area++) {
+        for (size_t column = 0; column < plan->column_count; column++) {
+            measure(runner, slice, column, area, node->draws);
+            if (!tally_figures(runner, node, plan_figure(plan, column, slice->first_area + area, 0))) return false;
+        }
+    }
+    return true;
+}
+
+/* --- the block --- */
+
+/* Which draws fail must be known before the first is tallied. The parts of the last slice stay; with
+ * several slices, the others are run once more for their parts. */
+static bool fill(struct block_runner *runner, struct node *node, uint64_t first)
+{
+    memset(runner->failed, 0, sizeof runner->failed);
+    for (size_t at = 0; at < runner->slice_count; at++) run_slice(runner, &runner->slices[at], first, node->draws);
+    for (size_t draw = 0; draw < node->draws; draw++) node->failed_draws += runner->failed[draw];
+    for (size_t at = 0; at < runner->slice_count; at++) {
+        const struct slice *slice = &runner->slices[runner->slice_count - 1 - at];
+        if (at > 0) run_slice(runner, slice, first, node->draws);
+        if (!tally_slice(runner, slice, node)) return false;
     }
     return true;
 }
@@ -233,16 +260,11 @@ struct node *block_run(struct block_runner *runner, uint64_t block)
 {
     const struct sweep *sweep = runner->plan->sweep;
     uint64_t first = block * sweep->draws_per_block, left = sweep->draws - first;
-    size_t draws = left < sweep->draws_per_block ? left : sweep->draws_per_block;
-    for (size_t batch = 0; batch * runner->width < draws; batch++)
-        run_batch(runner, first + batch * runner->width, batch);
-
     struct node *node = node_new(runner->plan->figure_count);
     if (!node) return NULL;
     node->index = block;
-    node->draws = draws;
-    for (size_t draw = 0; draw < draws; draw++) node->failed_draws += runner->failed[draw];
-    if (!tally_figures(runner, node)) {
+    node->draws = left < sweep->draws_per_block ? left : sweep->draws_per_block;
+    if (!fill(runner, node, first)) {
         node_free(node);
         return NULL;
     }

@@ -34,7 +34,7 @@ struct node {
     uint64_t draws, failed_draws;
     size_t figure_count;
     struct tally *tallies;  /* owned */
-    struct bucket *buckets; /* owned; figure by figure, ascending by key within one */
+    struct bucket *buckets; /* owned; those of a figure together, ascending by key */
     size_t bucket_count, bucket_capacity;
 };
 
@@ -42,7 +42,7 @@ struct node {
 struct node *node_new(size_t figure_count);
 void node_free(struct node *node);
 
-/* Tallies `count` values of one figure, at most NODE_VALUES_MAX, figures in ascending order. NaN and
+/* Tallies `count` values of one figure, at most NODE_VALUES_MAX; each figure once, in any order. NaN and
  * infinities are undefined. Part of the result's identity: the values are summed in a fixed pattern in
  * the order given. The caller sets draws and failed_draws. False: out of memory. */
 bool node_tally(struct node *node, size_t figure, const double *values, size_t count);
