@@ -159,6 +159,11 @@ static void compose_item(struct shell *shell, const struct broker_effect *effect
     snprintf(message->error.text, sizeof message->error.text, "the item cannot be read back");
 }
 
+static bool has_room(const struct shell *shell)
+{
+    return shell->outbox_count + BROKER_EFFECTS_MAX <= OUTBOX_MAX;
+}
+
 static bool deliver(struct shell *shell, const struct broker_effect *effect)
 {
     const struct socket_id to = id_of(&effect->send.to);
@@ -166,6 +171,22 @@ static bool deliver(struct shell *shell, const struct broker_effect *effect)
     const enum socket_result result = socket_send(shell->socket, &to, &shell->outgoing);
     if (result == SOCKET_OK) return true;
     log_event(LOG_DEBUG, "undelivered", "kind=%s result=%d", message_kind_name(effect->send.kind), (int)result);
+    return false;
+}
+
+/* Room for what one more step queues, when the first `*at` are sent. False: there is none. */
+static bool make_room(struct shell *shell, size_t *at)
+{
+    if (has_room(shell)) return true;
+    if (*at < BROKER_EFFECTS_MAX) return false;
+    shell->outbox_count -= *at;
+    memmove(shell->outbox, shell->outbox + *at, shell->outbox_count * sizeof *shell->outbox);
+    *at = 0;
+    return true;
+}
+
+static bool take_undelivered(struct shell *shell, const struct broker_effect *effect)
+{
     return step(shell, &(struct broker_event){
                            .kind = BROKER_UNDELIVERED,
                            .now_ms = clock_ms(),
@@ -174,26 +195,18 @@ static bool deliver(struct shell *shell, const struct broker_effect *effect)
                        });
 }
 
-static bool has_room(const struct shell *shell)
-{
-    return shell->outbox_count + BROKER_EFFECTS_MAX <= OUTBOX_MAX;
-}
-
 /* Commits when something must be on disk first, then sends everything that is queued. What a failed
- * send leads to is queued behind and sent too; each failure takes a worker out of the running. */
+ * send leads to is queued behind and sent too; each failure takes a worker out of the running. Where
+ * there is no room for it the core is not told: the lease lapses. */
 static bool flush(struct shell *shell)
 {
-    for (size_t at = 0; at < shell->outbox_count || shell->urgent; at++) {
+    for (size_t at = 0; at < shell->outbox_count || shell->urgent;) {
         if (shell->urgent && !journal_commit(shell->journal)) return false;
         shell->urgent = false;
         if (at == shell->outbox_count) break;
-        if (!has_room(shell)) { /* close the gap at the front */
-            memmove(shell->outbox, shell->outbox + at, (shell->outbox_count - at) * sizeof *shell->outbox);
-            shell->outbox_count -= at;
-            at = 0;
-        }
-        const struct broker_effect effect = shell->outbox[at];
-        if (!deliver(shell, &effect)) return false;
+        const struct broker_effect effect = shell->outbox[at++];
+        if (deliver(shell, &effect) || !make_room(shell, &at)) continue;
+        if (!take_undelivered(shell, &effect)) return false;
     }
     shell->outbox_count = 0;
     return true;

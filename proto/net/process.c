@@ -36,6 +36,8 @@ bool process_follow_parent(int parent_pid)
 int process_stop_fd(void)
 {
     sigset_t stops;
+    signal(SIGPIPE, SIG_IGN); /* whoever read the log may have gone */
+    signal(SIGXFSZ, SIG_IGN); /* a file may grow no further: the write says so, and so does the log */
     sigemptyset(&stops);
     sigaddset(&stops, SIGINT);
     sigaddset(&stops, SIGTERM);

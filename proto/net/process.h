@@ -11,7 +11,8 @@ uint64_t clock_us(void); /* monotonic */
 bool process_follow_parent(int parent_pid);
 
 /* Blocks SIGINT and SIGTERM and makes a descriptor that can be read once one arrives; -1 on failure.
- * Call before any thread starts. */
+ * A write that cannot be done is an error of the write from then on, and not the silent end of the
+ * program. Call before any thread starts. */
 int process_stop_fd(void);
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };

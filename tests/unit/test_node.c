@@ -135,14 +135,27 @@ Test(bucket, keys_order_as_values_do)
     cr_assert_eq(bucket_key(-0x1.fffffffffffffp1023), BUCKET_KEY_MIN);
 }
 
-Test(bucket, no_key_is_skipped_between_subnormal_and_normal_numbers)
+Test(bucket, no_key_is_skipped_at_a_power_of_two)
 {
-    cr_assert_eq(bucket_key(0x1p-1022), bucket_key(nextafter(0x1p-1022, 0)) + 1);
-    cr_assert_eq(bucket_key(0x1p-1023), bucket_key(nextafter(0x1p-1023, 0)) + 1);
-    cr_assert_eq(bucket_key(2.0), bucket_key(nextafter(2.0, 0)) + 1);
+    static const double powers[] = {2, 0x1p-1022, 0x1p-1023, 0x1p1023};
+    for (size_t at = 0; at < sizeof powers / sizeof *powers; at++) {
+        double power = powers[at], half_below = power * 0x1p-10, half_above = power * 0x1p-9;
+        cr_expect_eq(bucket_key(power), bucket_key(power - half_below), "%a", power);
+        cr_expect_eq(bucket_key(power), bucket_key(nextafter(power - half_below, 0)) + 1, "%a", power);
+        cr_expect_eq(bucket_key(power), bucket_key(nextafter(power + half_above, 0)), "%a", power);
+        cr_expect_eq(bucket_key(power) + 1, bucket_key(power + half_above), "%a", power);
+    }
 }
 
-Test(bucket, middle_is_near_every_value_and_in_its_own_bucket)
+Test(bucket, a_short_number_stands_for_itself)
+{
+    for (int whole = -512; whole <= 512; whole++) {
+        cr_expect_eq(bucket_value(bucket_key(whole)), whole, "%d", whole);
+        cr_expect_eq(bucket_value(bucket_key(whole * 0x1p-8)), whole * 0x1p-8, "%d / 256", whole);
+    }
+}
+
+Test(bucket, its_number_is_near_every_value_and_in_its_own_bucket)
 {
     random_state = 7;
     for (int at = 0; at < 400000; at++) {
@@ -151,15 +164,15 @@ Test(bucket, middle_is_near_every_value_and_in_its_own_bucket)
         if (at % 2) value = -value;
         if (!isfinite(value)) continue;
         uint32_t key = bucket_key(value);
-        double middle = bucket_middle(key);
-        cr_assert_leq(fabs(middle - value), 0x1p-9 * fabs(value), "%a has the middle %a", value, middle);
-        cr_assert_eq(bucket_key(middle), key, "%a has the middle %a", value, middle);
+        double stands = bucket_value(key);
+        cr_assert_leq(fabs(stands - value), 0x1p-9 * fabs(value), "%a stands as %a", value, stands);
+        cr_assert_eq(bucket_key(stands), key, "%a stands as %a", value, stands);
     }
     for (int at = 1; at < 5000; at++) {
-        double value = at * 0x1p-1074, middle = bucket_middle(bucket_key(value));
-        cr_assert_leq(fabs(middle - value), 0x1p-9 * value, "subnormal %d has the middle %a", at, middle);
+        double value = at * 0x1p-1074, stands = bucket_value(bucket_key(value));
+        cr_assert_leq(fabs(stands - value), 0x1p-9 * value, "subnormal %d stands as %a", at, stands);
     }
-    cr_assert_eq(bucket_middle(BUCKET_ZERO), 0);
+    cr_assert_eq(bucket_value(BUCKET_ZERO), 0);
 }
 
 /* --- one block --- */
@@ -772,7 +785,7 @@ Test(node, bytes_are_as_documented)
     static const uint8_t documented[] = {0x95, 0x00, 0x00, 0x03, 0x00, 0x9a, 0x00, 0xcb, 0x40, 0x00, 0x06, 0xd3, 0xa0,
                                          0x6d, 0x3a, 0x07, 0xcb, 0x40, 0x17, 0xeb, 0x96, 0x98, 0xa4, 0xee, 0xa9, 0xcb,
                                          0x3f, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xcb, 0x40, 0x10, 0x00, 0x00,
-                                         0x00, 0x00, 0x00, 0x00, 0x04, 0x00, 0x01, 0xd1, 0xfe, 0x03, 0x00};
+                                         0x00, 0x00, 0x00, 0x00, 0x04, 0x00, 0x02, 0xd1, 0xfe, 0x04, 0x00};
     struct node *node = node_new(1);
     node->draws = 3;
     cr_assert(node_tally(node, 0, (double[]){1, 1.01, 4}, 3));
@@ -810,7 +823,7 @@ Test(node, bytes_are_the_same_on_every_machine)
     struct buffer bytes = bytes_of(root);
     struct digest digest = digest_of(buffer_span(&bytes));
     digest_to_hex(&digest, hex);
-    cr_assert_str_eq(hex, "70009fa1922076d65dc2b5693ea7d5fc428f7847634b91fa7b04e02718c9eb05");
+    cr_assert_str_eq(hex, "385873f28e2370a43b93abea0621718017f059875f1544b023d12b24e9d804a5");
     for (size_t block = 0; block < 11; block++) node_free(nodes[block]);
     node_free(root);
     buffer_free(&bytes);

@@ -241,7 +241,7 @@ Test(table, statistics_of_many_draws)
     struct wanted wanted = {.measure = "flow", .year = "1"};
     open_table(4, 1u << AREA_ENGLAND); /* figure 0: values 0 to 3 */
     cr_assert(table_rows(plan, root, collect, &wanted));
-    cr_assert_str_eq(wanted.text, "max=3 mcse=0.6454972243679028 mean=1.5 min=0 n=4 p025=0 p05=0 p50=1.001953125 "
+    cr_assert_str_eq(wanted.text, "max=3 mcse=0.6454972243679028 mean=1.5 min=0 n=4 p025=0 p05=0 p50=1 "
                                   "sd=1.2909944487358056 ");
     close_table();
 }

@@ -8,6 +8,7 @@
 #define DROPPED_BITS  (MANTISSA_BITS - BUCKET_MANTISSA_BITS)
 #define HIDDEN_BIT    (UINT64_C(1) << MANTISSA_BITS)
 #define SIGN_BIT      (UINT64_C(1) << 63)
+#define HALF          (UINT64_C(1) << (DROPPED_BITS - 1)) /* of what is dropped: added, it rounds */
 
 /* Exponents by which the scale goes on below the smallest normal number. */
 #define EXTRA_EXPONENTS 52u
@@ -33,8 +34,8 @@ uint32_t bucket_key(double value)
 
     uint32_t magnitude;
     if (magnitude_bits >= HIDDEN_BIT)
-        magnitude = (uint32_t)(magnitude_bits >> DROPPED_BITS) + (EXTRA_EXPONENTS << BUCKET_MANTISSA_BITS);
-    else magnitude = (uint32_t)(bits_of(fabs(value) * 0x1p52) >> DROPPED_BITS); /* exact: becomes normal */
+        magnitude = (uint32_t)((magnitude_bits + HALF) >> DROPPED_BITS) + (EXTRA_EXPONENTS << BUCKET_MANTISSA_BITS);
+    else magnitude = (uint32_t)((bits_of(fabs(value) * 0x1p52) + HALF) >> DROPPED_BITS); /* exact: becomes normal */
     return bits & SIGN_BIT ? BUCKET_ZERO - magnitude : BUCKET_ZERO + magnitude;
 }
 
@@ -44,7 +45,8 @@ keys_of_one_sign(const double *values, size_t count, uint32_t flip, uint32_t *ke
 {
     for (size_t at = 0; at < count; at++) {
         uint32_t high = (uint32_t)(bits_of(values[at]) >> 32) & 0x7fffffff;
-        uint32_t magnitude = (high >> (DROPPED_BITS - 32)) + (EXTRA_EXPONENTS << BUCKET_MANTISSA_BITS);
+        uint32_t magnitude =
+            ((high + (uint32_t)(HALF >> 32)) >> (DROPPED_BITS - 32)) + (EXTRA_EXPONENTS << BUCKET_MANTISSA_BITS);
         keys[at] = BUCKET_ZERO + (magnitude ^ flip) - flip;
     }
 }
@@ -57,22 +59,21 @@ void bucket_keys(const double *values, size_t count, double min, double max, uin
         for (size_t at = 0; at < count; at++) keys[at] = bucket_key(values[at]);
 }
 
-/* The middle of a bucket of subnormal numbers, cut (not rounded) to a representable one, which then
- * still lies in the bucket. */
-static double subnormal_middle(uint64_t exponent, uint64_t mantissa)
+/* A subnormal number rounds to one that the format has, since it is a multiple of a larger power of two. */
+static double subnormal_of(uint64_t exponent, uint64_t mantissa)
 {
     return double_of((HIDDEN_BIT | mantissa) >> (EXTRA_EXPONENTS + 1 - exponent));
 }
 
-double bucket_middle(uint32_t key)
+double bucket_value(uint32_t key)
 {
     if (key == BUCKET_ZERO) return 0;
     uint64_t magnitude = key > BUCKET_ZERO ? key - BUCKET_ZERO : BUCKET_ZERO - key;
-    uint64_t exponent = magnitude >> BUCKET_MANTISSA_BITS;
-    uint64_t bits = magnitude << DROPPED_BITS | UINT64_C(1) << (DROPPED_BITS - 1);
+    uint64_t exponent = magnitude >> BUCKET_MANTISSA_BITS, bits = magnitude << DROPPED_BITS;
 
-    double middle;
-    if (exponent > EXTRA_EXPONENTS) middle = double_of(bits - ((uint64_t)EXTRA_EXPONENTS << MANTISSA_BITS));
-    else middle = subnormal_middle(exponent, bits & (HIDDEN_BIT - 1));
-    return key > BUCKET_ZERO ? middle : -middle;
+    double value;
+    if (magnitude >= BUCKET_MAGNITUDE_MAX) value = DBL_MAX;
+    else if (exponent > EXTRA_EXPONENTS) value = double_of(bits - ((uint64_t)EXTRA_EXPONENTS << MANTISSA_BITS));
+    else value = subnormal_of(exponent, bits & (HIDDEN_BIT - 1));
+    return key > BUCKET_ZERO ? value : -value;
 }

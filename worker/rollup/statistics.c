@@ -39,7 +39,7 @@ void tally_quantiles(const struct node *node, const struct tally *tally, const d
         else if (rank == tally->count || !bucket) quantiles[at] = tally->max;
         else {
             for (; below + bucket->count < rank; bucket++) below += bucket->count;
-            quantiles[at] = clamp(bucket_middle(bucket->key), tally->min, tally->max);
+            quantiles[at] = clamp(bucket_value(bucket->key), tally->min, tally->max);
         }
     }
 }
