@@ -11,7 +11,7 @@
 #include "bytes.h"
 
 #define MESSAGE_VERSION         1
-#define MESSAGE_BYTES_MAX       (64u << 20) /* ZMQ_MAXMSGSIZE of every socket */
+#define MESSAGE_BYTES_MAX       (256u << 20) /* ZMQ_MAXMSGSIZE of every socket */
 #define MESSAGE_NAME_BYTES      64
 #define MESSAGE_ENDPOINT_BYTES  256
 #define MESSAGE_TEXT_BYTES      512

@@ -9,7 +9,7 @@ enum { STRIPE = 16 };
 
 _Static_assert(MODEL_LANES % STRIPE == 0, "lanes are summed a stripe at a time");
 
-LANES_KERNEL static void weigh(const struct lanes_term *terms, size_t term_count, const model_lanes *rows, double *sum)
+KERNEL static void weigh(const struct lanes_term *terms, size_t term_count, const model_lanes *rows, double *sum)
 {
     for (size_t stripe = 0; stripe < MODEL_LANES; stripe += STRIPE) {
         eight low = {0}, high = {0};
@@ -23,20 +23,20 @@ LANES_KERNEL static void weigh(const struct lanes_term *terms, size_t term_count
     }
 }
 
-LANES_KERNEL static void scale(model_lanes *restrict out, const model_lanes *restrict rows,
-                               const double *restrict factor, size_t row_count)
+KERNEL static void scale(model_lanes *restrict out, const model_lanes *restrict rows, const double *restrict factor,
+                         size_t row_count)
 {
     for (size_t row = 0; row < row_count; row++)
         for (int i = 0; i < MODEL_LANES; i++) out[row][i] = rows[row][i] * factor[i];
 }
 
-LANES_KERNEL static void subtract(model_lanes *restrict out, const model_lanes *restrict rows, size_t row_count)
+KERNEL static void subtract(model_lanes *restrict out, const model_lanes *restrict rows, size_t row_count)
 {
     for (size_t row = 0; row < row_count; row++)
         for (int i = 0; i < MODEL_LANES; i++) out[row][i] -= rows[row][i];
 }
 
-LANES_KERNEL static void add_up(double *restrict sum, const model_lanes *restrict rows, size_t row_count)
+KERNEL static void add_up(double *restrict sum, const model_lanes *restrict rows, size_t row_count)
 {
     model_lanes total = {0};
     for (size_t row = 0; row < row_count; row++)
@@ -50,7 +50,7 @@ void lanes_fill(double *row, double value)
 }
 
 /* x times 0 is 0 for every finite x and NaN for the others, and NaN stays. */
-LANES_KERNEL static void gather_not_finite(const model_lanes *rows, size_t row_count, double *restrict marks)
+KERNEL static void gather_not_finite(const model_lanes *rows, size_t row_count, double *restrict marks)
 {
     for (size_t row = 0; row < row_count; row++)
         for (int i = 0; i < MODEL_LANES; i++) marks[i] += rows[row][i] * 0.0;

@@ -3,25 +3,8 @@
 
 #include <stddef.h>
 
+#include <goldthread/kernel.h>
 #include <goldthread/model.h>
-
-/* A function compiled once per vector width; the loader picks the widest that the CPU has. All give
- * the same bits: nothing is reassociated or contracted. The thread sanitizer cannot start a program
- * whose loader must pick. Kernels are static: clang 14 names a cloned function so that no other file
- * can call it. */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define LANES_ONE_WIDTH
-#endif
-#endif
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(LANES_ONE_WIDTH)
-#define LANES_KERNEL __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define LANES_KERNEL
-#endif
-
-/* A helper that takes the width of the kernel that calls it. */
-#define LANES_INLINE static inline __attribute__((always_inline))
 
 /* One term of a sum over groups: which row of a block of rows, and its weight. */
 struct lanes_term {

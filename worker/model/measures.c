@@ -55,7 +55,7 @@ static void starts(const struct view *view, model_lanes *rows)
     copy_rows(view, rows_of(view, PART_STARTS), rows);
 }
 
-LANES_KERNEL static void reach_pct(const struct view *view, model_lanes *restrict rows)
+KERNEL static void reach_pct(const struct view *view, model_lanes *restrict rows)
 {
     const model_lanes *restrict reached = rows_of(view, PART_REACHED);
     const double *restrict heads = single_of(view, PART_HEADCOUNT);
@@ -84,7 +84,7 @@ static void cost_rise_gbp(const struct view *view, model_lanes *rows)
     memcpy(rows[0], single_of(view, PART_RISE_COST), sizeof *rows);
 }
 
-LANES_KERNEL static void cost_gbp(const struct view *view, model_lanes *restrict rows)
+KERNEL static void cost_gbp(const struct view *view, model_lanes *restrict rows)
 {
     const model_lanes *restrict started = rows_of(view, PART_STARTS), *restrict cover = rows_of(view, PART_COVER);
     const double *restrict fee = single_of(view, PART_FEE), *restrict rise = single_of(view, PART_RISE_COST);
@@ -128,14 +128,14 @@ static void shortage_fte(const struct view *view, model_lanes *rows)
     copy_rows(view, rows_of(view, PART_SHORTAGE), rows);
 }
 
-LANES_KERNEL static void exposure_pct(const struct view *view, model_lanes *restrict rows)
+KERNEL static void exposure_pct(const struct view *view, model_lanes *restrict rows)
 {
     const model_lanes *restrict exposed = rows_of(view, PART_EXPOSED), *restrict stock = rows_of(view, PART_STOCK);
     for (uint32_t at = 0; at < view->run->years; at++)
         for (int i = 0; i < MODEL_LANES; i++) rows[at][i] = 100 * exposed[at][i] / stock[at][i];
 }
 
-LANES_KERNEL static void ks4_gain_sd(const struct view *view, model_lanes *restrict rows)
+KERNEL static void ks4_gain_sd(const struct view *view, model_lanes *restrict rows)
 {
     const model_lanes *restrict gain = rows_of(view, PART_GAIN);
     double pupils = view->weights->ks4;
@@ -151,7 +151,7 @@ static void ks4_gain_grades(const struct view *view, model_lanes *rows)
 }
 
 /* e5: gain_dis - gain_oth. */
-LANES_KERNEL static void gap_closing_sd(const struct view *view, model_lanes *restrict rows)
+KERNEL static void gap_closing_sd(const struct view *view, model_lanes *restrict rows)
 {
     const model_lanes *restrict gain = rows_of(view, PART_GAIN_DISADVANTAGED);
     const model_lanes *restrict gain_other = rows_of(view, PART_GAIN_OTHER);
@@ -264,8 +264,8 @@ static void exchequer_net_gbp(const struct view *view, const struct view *minus,
 }
 
 /* e4: the first year after the last funded one in which the running sum of flows is not below 0; 0: never. */
-LANES_KERNEL static void search_payback(const model_lanes *restrict flows, const model_lanes *restrict minus,
-                                        const double *restrict last_funded, uint32_t horizon, double *restrict found)
+KERNEL static void search_payback(const model_lanes *restrict flows, const model_lanes *restrict minus,
+                                  const double *restrict last_funded, uint32_t horizon, double *restrict found)
 {
     model_lanes sum = {0};
     for (int i = 0; i < MODEL_LANES; i++) found[i] = 0;

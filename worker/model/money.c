@@ -62,17 +62,17 @@ void prices_read(struct prices *prices, const struct settings *settings)
 }
 
 /* value = n v_t (e4): grades_per_SD x V_grade x (n G - 0.09 n D G). */
-LANES_INLINE void value_gain(const struct prices *prices, const double *restrict gain, const double *restrict gain_fsm6,
-                             double *restrict value)
+KERNEL_INLINE void value_gain(const struct prices *prices, const double *restrict gain,
+                              const double *restrict gain_fsm6, double *restrict value)
 {
     for (int i = 0; i < MODEL_LANES; i++)
         value[i] = prices->gain_gbp[i] * (gain[i] - prices->penalty[i] * gain_fsm6[i]);
 }
 
 /* Earnings of every cohort: tax[t] is tau n v_t / annuity, the level yearly tax of cohort t. */
-LANES_INLINE void earn(const struct discounting *discounting, const struct prices *prices,
-                       const struct area_gains *gains, uint32_t years, const struct area_money *out,
-                       model_lanes *restrict tax)
+KERNEL_INLINE void earn(const struct discounting *discounting, const struct prices *prices,
+                        const struct area_gains *gains, uint32_t years, const struct area_money *out,
+                        model_lanes *restrict tax)
 {
     double *restrict pv_earnings = out->pv_earnings, *restrict pv_tax = out->pv_tax;
     double *restrict fixed = out->break_even_fixed, *restrict slope = out->break_even_slope;
@@ -93,9 +93,9 @@ LANES_INLINE void earn(const struct discounting *discounting, const struct price
 }
 
 /* Costs and savings of every year, the last flows but the tax. */
-LANES_INLINE void spend(const struct discounting *discounting, const struct prices *prices,
-                        const model_lanes *restrict cost, const model_lanes *restrict kept, uint32_t years,
-                        const struct area_money *out)
+KERNEL_INLINE void spend(const struct discounting *discounting, const struct prices *prices,
+                         const model_lanes *restrict cost, const model_lanes *restrict kept, uint32_t years,
+                         const struct area_money *out)
 {
     double *restrict pv_cost = out->pv_cost, *restrict pv_saving = out->pv_saving;
     double *restrict fixed = out->break_even_fixed;
@@ -114,8 +114,8 @@ LANES_INLINE void spend(const struct discounting *discounting, const struct pric
 
 /* Adds the tax that cohorts pay in each year: cohort t in t + 4 .. t + 48. As a run is shorter than a
  * working life, cohorts first only join and then only leave, so that nothing is ever subtracted. */
-LANES_INLINE void add_tax(const struct discounting *discounting, const model_lanes *restrict tax, uint32_t years,
-                          model_lanes *restrict flows)
+KERNEL_INLINE void add_tax(const struct discounting *discounting, const model_lanes *restrict tax, uint32_t years,
+                           model_lanes *restrict flows)
 {
     model_lanes paying = {0};
     for (uint32_t year = EARNING_FIRST + 1; year <= EARNING_LAST + 1; year++) {
@@ -133,9 +133,9 @@ LANES_INLINE void add_tax(const struct discounting *discounting, const model_lan
 
 _Static_assert(MODEL_YEARS_MAX + EARNING_FIRST <= EARNING_LAST + 1, "all cohorts earn before the first one stops");
 
-LANES_KERNEL static void count_money(const struct discounting *discounting, const struct prices *prices,
-                                     const struct area_gains *gains, const model_lanes *cost, const model_lanes *kept,
-                                     uint32_t years, const struct area_money *out)
+KERNEL static void count_money(const struct discounting *discounting, const struct prices *prices,
+                               const struct area_gains *gains, const model_lanes *cost, const model_lanes *kept,
+                               uint32_t years, const struct area_money *out)
 {
     double *const sums[] = {out->pv_cost,   out->pv_earnings,      out->pv_tax,
                             out->pv_saving, out->break_even_fixed, out->break_even_slope};

@@ -115,7 +115,7 @@ static inline double rate_of(double leave, double multiplier)
     return rate < 1 ? rate : 1;
 }
 
-LANES_KERNEL static void set_rates(struct workforce *workforce, size_t group)
+KERNEL static void set_rates(struct workforce *workforce, size_t group)
 {
     const double *restrict multiplier = workforce->multiplier[group];
     double *restrict rate = workforce->rate[group], *restrict rate_now = workforce->rate_now[group];
@@ -198,9 +198,9 @@ static struct step step_of(const struct paths *paths, const struct policy *polic
 
 /* e2, e3: starts, reach and exposure of a year. rate: the average leaver rate with no policy, rate_now:
  * after early-career support and before R_t; leaving, leaving_now: FTE that would leave at these rates. */
-LANES_INLINE void take_step(const struct step *step, const struct policy *policy, unsigned quintile, uint32_t year,
-                            const double *restrict rate_now, const double *restrict leaving,
-                            const double *restrict leaving_now)
+KERNEL_INLINE void take_step(const struct step *step, const struct policy *policy, unsigned quintile, uint32_t year,
+                             const double *restrict rate_now, const double *restrict leaving,
+                             const double *restrict leaving_now)
 {
     double *restrict starts = step->starts, *restrict reach = step->reach, *restrict exposure = step->exposure;
     double *restrict kept = step->kept;
@@ -217,8 +217,8 @@ LANES_INLINE void take_step(const struct step *step, const struct policy *policy
     }
 }
 
-LANES_KERNEL static void run_static(struct workforce_space *space, const struct groups *groups,
-                                    const struct policy *policy, uint32_t years)
+KERNEL static void run_static(struct workforce_space *space, const struct groups *groups, const struct policy *policy,
+                              uint32_t years)
 {
     const struct workforce *workforce = &space->workforce;
     for (uint32_t year = 1; year <= years; year++)
@@ -237,8 +237,8 @@ static void fill_bands(struct workforce *workforce, size_t group_count)
 
 /* What would leave a group this year with no policy and with early-career support, and the rates; in a
  * static lane both come from the base shares. */
-LANES_INLINE void count_leaving(const struct workforce *workforce, size_t group, const model_lanes *restrict bands,
-                                double *restrict leaving, double *restrict leaving_now, double *restrict rate_now)
+KERNEL_INLINE void count_leaving(const struct workforce *workforce, size_t group, const model_lanes *restrict bands,
+                                 double *restrict leaving, double *restrict leaving_now, double *restrict rate_now)
 {
     const double *restrict multiplier = workforce->multiplier[group];
     model_lanes stock = {0}, all = {0}, now = {0};
@@ -258,8 +258,8 @@ LANES_INLINE void count_leaving(const struct workforce *workforce, size_t group,
 }
 
 /* Leavers go, survivors age; what posts are then short of is the demand. */
-LANES_INLINE void age_bands(struct workforce *workforce, const struct policy *policy, size_t group,
-                            const double *restrict starts, const double *restrict posts)
+KERNEL_INLINE void age_bands(struct workforce *workforce, const struct policy *policy, size_t group,
+                             const double *restrict starts, const double *restrict posts)
 {
     const double *restrict multiplier = workforce->multiplier[group];
     model_lanes *restrict bands = workforce->bands + group * BANDS;
@@ -279,8 +279,8 @@ LANES_INLINE void age_bands(struct workforce *workforce, const struct policy *po
     }
 }
 
-LANES_KERNEL static void leave_and_age(struct workforce_space *space, const struct groups *groups,
-                                       const struct policy *policy, uint32_t year)
+KERNEL static void leave_and_age(struct workforce_space *space, const struct groups *groups,
+                                 const struct policy *policy, uint32_t year)
 {
     struct workforce *workforce = &space->workforce;
     for (size_t at = 0; at < groups->group_count; at++) {
@@ -305,8 +305,8 @@ static void weigh_demand(const struct workforce *workforce, const struct groups 
 }
 
 /* Entrants fill posts: d, or the share of the supply when that is less. */
-LANES_INLINE void fill_group(struct workforce *workforce, const struct paths *paths, size_t group, size_t row,
-                             const double *restrict weight, const double *restrict ration)
+KERNEL_INLINE void fill_group(struct workforce *workforce, const struct paths *paths, size_t group, size_t row,
+                              const double *restrict weight, const double *restrict ration)
 {
     model_lanes *restrict bands = workforce->bands + group * BANDS;
     const double *restrict demand = workforce->demand[group], *restrict exposure = paths->exposure[row];
@@ -327,7 +327,7 @@ LANES_INLINE void fill_group(struct workforce *workforce, const struct paths *pa
     }
 }
 
-LANES_KERNEL static void fill_posts(struct workforce_space *space, const struct groups *groups, uint32_t year)
+KERNEL static void fill_posts(struct workforce_space *space, const struct groups *groups, uint32_t year)
 {
     struct workforce *workforce = &space->workforce;
     model_lanes ration; /* supply per unit of weighted demand */
@@ -339,8 +339,8 @@ LANES_KERNEL static void fill_posts(struct workforce_space *space, const struct 
 }
 
 /* e3: G_t of the programme for e0 = 1, from K_{t-j}; K is 0 before year 1. */
-LANES_KERNEL static void filter_exposure(const struct paths *paths, const struct groups *groups,
-                                         const struct policy *policy, size_t group, uint32_t year)
+KERNEL static void filter_exposure(const struct paths *paths, const struct groups *groups, const struct policy *policy,
+                                   size_t group, uint32_t year)
 {
     double *restrict gain = paths->gain[(year - 1) * groups->group_count + group];
     for (int i = 0; i < MODEL_LANES; i++) gain[i] = 0;

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <goldthread/kernel.h>
+
 #define MANTISSA_BITS 52
 #define DROPPED_BITS  (MANTISSA_BITS - BUCKET_MANTISSA_BITS)
 #define HIDDEN_BIT    (UINT64_C(1) << MANTISSA_BITS)
@@ -40,8 +42,7 @@ uint32_t bucket_key(double value)
 }
 
 /* Keys of normal numbers of one sign, which need no branch. flip: 0, or all bits for negative numbers. */
-__attribute__((target_clones("avx512f", "avx2", "default"))) static void
-keys_of_one_sign(const double *values, size_t count, uint32_t flip, uint32_t *keys)
+KERNEL static void keys_of_one_sign(const double *values, size_t count, uint32_t flip, uint32_t *keys)
 {
     for (size_t at = 0; at < count; at++) {
         uint32_t high = (uint32_t)(bits_of(values[at]) >> 32) & 0x7fffffff;

@@ -3,16 +3,13 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The same arithmetic for every CPU; only the width of its vectors differs. Kernels are static: clang 14
- * names the clones of others in its own way. */
-#define KERNEL __attribute__((target_clones("avx512f", "avx2", "default")))
+#include <goldthread/kernel.h>
 
 typedef double lanes __attribute__((vector_size(MOMENTS_LANES * sizeof(double))));
 typedef int64_t lane_bits __attribute__((vector_size(MOMENTS_LANES * sizeof(double))));
 
 /* The lanes from values[at] on; beyond the last value there is `padding`. */
-static inline __attribute__((always_inline)) void load(lanes *to, const double *values, size_t count, size_t at,
-                                                       double padding)
+KERNEL_INLINE void load(lanes *to, const double *values, size_t count, size_t at, double padding)
 {
     if (at + MOMENTS_LANES <= count) {
         memcpy(to, values + at, sizeof *to);
@@ -23,14 +20,14 @@ static inline __attribute__((always_inline)) void load(lanes *to, const double *
     memcpy(to, padded, sizeof *to);
 }
 
-static inline __attribute__((always_inline)) double add_lanes(const lanes *sums)
+KERNEL_INLINE double add_lanes(const lanes *sums)
 {
     const lanes s = *sums;
     return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
 }
 
 /* to = chosen ? from : to */
-static inline __attribute__((always_inline)) void choose(lanes *to, const lanes *from, const lane_bits *chosen)
+KERNEL_INLINE void choose(lanes *to, const lanes *from, const lane_bits *chosen)
 {
     *to = (lanes)(((lane_bits)*from & *chosen) | ((lane_bits)*to & ~*chosen));
 }

@@ -8,7 +8,7 @@
 #include <goldthread/model.h>
 #include <goldthread/sweep.h>
 
-#define PLAN_FIGURES_MAX        250000u    /* of a sweep with more than one draw */
+#define PLAN_FIGURES_MAX        200000u    /* of a sweep with more than one draw: about 1 KiB each in a root */
 #define PLAN_FIGURES_MAX_SINGLE 3000000u   /* of a sweep with a single draw */
 #define PLAN_BLOCK_VALUES       (1u << 22) /* draws per block x figures stays at or below this ... */
 #define PLAN_BLOCK_DRAWS_MAX    512u       /* ... and draws per block at or below this */
