@@ -34,6 +34,7 @@ struct part {
     uint64_t index, compute_us;
     uint64_t due_ms;      /* SENT: send again, unless answered before */
     uint64_t patience_ms; /* how long the last send was given */
+    uint64_t unknown_ms;  /* since when the aggregator has said that it does not know the sweep; 0: it has not */
 };
 
 enum sweep_stage { STAGE_FREE, STAGE_WANT_SWEEP, STAGE_WANT_POPULATION, STAGE_LOADED };
@@ -479,6 +480,17 @@ static void report_done(const struct step *step, const struct part *part)
     effect->compute_us = part->compute_us;
 }
 
+/* The aggregator asks the broker for the sweep. When both have forgotten it nobody ever will take the
+ * part, and it must not keep its slot and its lease for ever. False: it has waited long enough. */
+static bool wait_for_sweep(const struct step *step, struct part *part)
+{
+    if (part->unknown_ms == 0) part->unknown_ms = step->now_ms;
+    const uint64_t waited_ms = step->now_ms - part->unknown_ms;
+    part->due_ms = step->now_ms + SESSION_UNKNOWN_MS + waited_ms / 4;
+    part->patience_ms = 0;
+    return waited_ms < SESSION_UNKNOWN_MAX_MS;
+}
+
 static void take_folded(const struct step *step, const struct message *message)
 {
     struct part *part = find_sent(step->session, message);
@@ -493,9 +505,9 @@ static void take_folded(const struct step *step, const struct message *message)
         fail_lease(step, token, blocks_of(part), CAUSE_OVERLAP, message->folded.text);
         break;
     case FOLD_UNKNOWN_SWEEP:
-        part->due_ms = step->now_ms + SESSION_UNKNOWN_MS;
-        part->patience_ms = 0;
-        return;
+        if (wait_for_sweep(step, part)) return;
+        fail_lease(step, token, blocks_of(part), CAUSE_SHUTDOWN, "the aggregator cannot get the sweep");
+        break;
     case FOLD_REFUSED:
         fail_lease(step, token, blocks_of(part), CAUSE_ERROR, message->folded.text);
         break;

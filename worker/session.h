@@ -15,18 +15,19 @@
 
 #include "message.h"
 
-#define SESSION_LEASES_MAX    4u /* two are taken at a time; late ones may come on top */
-#define SESSION_ROOM          2u
-#define SESSION_PARTS_MAX     5u /* one being computed, four on their way */
-#define SESSION_SWEEPS_MAX    8u /* kept ready to compute */
-#define SESSION_EFFECTS_MAX   64u
-#define SESSION_PART_BYTES    (8u << 20) /* parts are made smaller when they would be larger than this */
-#define SESSION_HEARTBEAT_MS  500u       /* until the broker says otherwise */
-#define SESSION_SILENCE       3u         /* heartbeats without a word before the connection is made anew */
-#define SESSION_UNKNOWN_MS    50u        /* the aggregator is fetching the sweep: ask again after this */
-#define SESSION_RESEND_MS     1000u      /* no answer from the aggregator: send again, at first after this ... */
-#define SESSION_RESEND_MAX_MS 30000u     /* ... and twice as long each time, up to this */
-#define SESSION_FETCH_MS      2000u      /* no answer to a FETCH: ask again */
+#define SESSION_LEASES_MAX     4u /* two are taken at a time; late ones may come on top */
+#define SESSION_ROOM           2u
+#define SESSION_PARTS_MAX      5u /* one being computed, four on their way */
+#define SESSION_SWEEPS_MAX     8u /* kept ready to compute */
+#define SESSION_EFFECTS_MAX    64u
+#define SESSION_PART_BYTES     (8u << 20) /* parts are made smaller when they would be larger than this */
+#define SESSION_HEARTBEAT_MS   500u       /* until the broker says otherwise */
+#define SESSION_SILENCE        3u         /* heartbeats without a word before the connection is made anew */
+#define SESSION_UNKNOWN_MS     50u    /* the aggregator is fetching the sweep: ask again after this, then later ... */
+#define SESSION_UNKNOWN_MAX_MS 30000u /* ... and after so long hand the blocks back */
+#define SESSION_RESEND_MS      1000u  /* no answer from the aggregator: send again, at first after this ... */
+#define SESSION_RESEND_MAX_MS  30000u /* ... and twice as long each time, up to this */
+#define SESSION_FETCH_MS       2000u  /* no answer to a FETCH: ask again */
 
 struct session;
 

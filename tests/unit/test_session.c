@@ -355,6 +355,35 @@ Test(session, an_aggregator_that_does_not_know_the_sweep_yet_is_asked_again)
     close_bench(bench);
 }
 
+Test(session, a_part_of_a_sweep_that_everybody_has_forgotten_is_given_up)
+{
+    struct bench *bench = open_computing(2);
+    unsigned sent = 0;
+    computed(bench, find(bench, SESSION_COMPUTE)->slot, 1000, NULL, 0);
+    const uint64_t from_ms = bench->now_ms;
+    while (session_lease_count(bench->session) > 0) {
+        folded(bench, 0, 0, FOLD_UNKNOWN_SWEEP);
+        if (find_send(bench, MESSAGE_FAILED)) break;
+        cr_assert_leq(bench->now_ms, from_ms + 2 * SESSION_UNKNOWN_MAX_MS, "it is sent for ever");
+        uint64_t waited_ms = 0;
+        do {
+            tick(bench, 25);
+            waited_ms += 25;
+            cr_assert_leq(waited_ms, SESSION_UNKNOWN_MAX_MS, "it is not sent again");
+        } while (find(bench, SESSION_SEND_PART) == NULL);
+        sent++;
+        welcome(bench, "ipc:///a");
+    }
+    const struct session_effect *failed = find_send(bench, MESSAGE_FAILED);
+    cr_assert_not_null(failed);
+    cr_assert_eq(failed->cause, CAUSE_SHUTDOWN, "no fault of the blocks");
+    cr_assert_not_null(find(bench, SESSION_DROP));
+    cr_assert_geq(bench->now_ms, from_ms + SESSION_UNKNOWN_MAX_MS);
+    cr_assert_leq(sent, 40, "a part may be large");
+    cr_assert_eq(session_lease_count(bench->session), 0, "there is room for other work");
+    close_bench(bench);
+}
+
 Test(session, a_part_is_sent_until_it_is_answered)
 {
     struct bench *bench = open_computing(1);
