@@ -1,9 +1,12 @@
 #include "shell_output.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,14 +15,54 @@
 #include "shell_database.h"
 #include "shell_files.h"
 
-#define ROLLUP_NAME   "rollup.csv"
-#define DATABASE_NAME "results.db"
-#define SCENARIO_NAME "sweep.yaml"
-#define NAMES_MAX     100
+#define ROLLUP_NAME       "rollup.csv"
+#define DATABASE_NAME     "results.db"
+#define SCENARIO_NAME     "sweep.yaml"
+#define NAMES_MAX         100
+#define STAGE             ".stage-"
+#define FILE_BYTES_MAX    ((size_t)1 << 40)
+#define DATABASE_PATH_MAX 511 /* bytes of an absolute path that SQLite opens */
+
+/* Whether the stage at the descriptor is nobody's: the run that makes one holds its lock until the end. */
+static bool is_abandoned(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Removes what runs that were killed outright have left in a folder: stages whose name begins so. */
+static void clear_stages(const char *folder, const char *begin)
+{
+    DIR *list = opendir(folder);
+    if (!list) return;
+    for (struct dirent *entry; (entry = readdir(list));) {
+        if (strncmp(entry->d_name, begin, strlen(begin)) != 0) continue;
+        char path[PATH_MAX + 256];
+        int fd = openat(dirfd(list), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0) continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (is_abandoned(fd)) folder_remove(path);
+        close(fd);
+    }
+    closedir(list);
+}
+
+/* SQLite opens no path that is longer; better said before the work than after it. */
+static bool is_too_long(const char *folder)
+{
+    char here[PATH_MAX];
+    size_t above = folder[0] == '/' ? 0 : getcwd(here, sizeof here) ? strlen(here) + 1 : PATH_MAX;
+    return above + strlen(folder) + strlen(STAGE "XXXXXX/" DATABASE_NAME) + SWEEP_NAME_BYTES > DATABASE_PATH_MAX;
+}
 
 bool output_check(const struct options *options, char *why, size_t why_bytes)
 {
     const char *folder = options->out ? options->out : "results";
+    if (is_too_long(folder)) {
+        snprintf(why, why_bytes, "%s%.64s...: the path is too long; give one below %d bytes with --out",
+                 options->out ? "--out " : "", folder, DATABASE_PATH_MAX - 100);
+        return false;
+    }
+    if (options->out) clear_stages(folder, STAGE);
     enum folder_kind kind = folder_look(folder);
     if (options->out && kind == FOLDER_FULL) {
         snprintf(why, why_bytes, "--out %.512s: the folder is not empty; give a new or an empty one", folder);
@@ -99,18 +142,41 @@ static bool write_files(struct output *output, const char *folder, const struct 
     return sound;
 }
 
-/* The name at which the stage is made: inside an empty folder that is there, or beside one to be. */
-static bool make_stage(const struct output *output, bool inside, char stage[PATH_MAX], char *why, size_t why_bytes)
+/* Takes the lock that says the stage is in use. False: it was removed before, as abandoned. */
+static bool lock_stage(const char *stage, int *lock)
 {
-    char parent[PATH_MAX];
-    snprintf(parent, sizeof parent, "%s", output->folder);
-    char *slash = strrchr(parent, '/');
-    if (!inside && slash && slash > parent) {
-        *slash = '\0';
-        if (!folder_make(parent, 0777, why, why_bytes)) return false;
+    struct stat held, named;
+    *lock = open(stage, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ours = *lock >= 0 && flock(*lock, LOCK_EX) == 0 && fstat(*lock, &held) == 0 && stat(stage, &named) == 0 &&
+                held.st_ino == named.st_ino;
+    if (!ours && *lock >= 0) close(*lock);
+    return ours;
+}
+
+static bool make_locked(const char *pattern, char stage[PATH_MAX], int *lock)
+{
+    for (int tries = 0; tries < NAMES_MAX; tries++) {
+        snprintf(stage, PATH_MAX, "%.4090s", pattern);
+        if (!mkdtemp(stage)) return false;
+        if (lock_stage(stage, lock)) return true;
     }
-    snprintf(stage, PATH_MAX, inside ? "%.4000s/.stage-XXXXXX" : "%.4000s.stage-XXXXXX", output->folder);
-    if (mkdtemp(stage)) {
+    return false;
+}
+
+/* The stage is made inside an empty folder that is there, or beside one to be. The caller closes `lock`. */
+static bool make_stage(const struct output *output, bool inside, char stage[PATH_MAX], int *lock, char *why,
+                       size_t why_bytes)
+{
+    char parent[PATH_MAX], begin[PATH_MAX], pattern[PATH_MAX + 16];
+    const char *slash = strrchr(output->folder, '/');
+    snprintf(parent, sizeof parent, "%s", output->folder);
+    if (slash) parent[slash > output->folder ? slash - output->folder : 1] = '\0';
+    else snprintf(parent, sizeof parent, ".");
+    if (!inside && !folder_make(parent, 0777, why, why_bytes)) return false;
+    snprintf(begin, sizeof begin, "%.4000s" STAGE, inside ? "" : slash ? slash + 1 : output->folder);
+    clear_stages(inside ? output->folder : parent, begin);
+    snprintf(pattern, sizeof pattern, "%.4000s%s" STAGE "XXXXXX", output->folder, inside ? "/" : "");
+    if (make_locked(pattern, stage, lock)) {
         mode_t mask = umask(0);
         umask(mask);
         chmod(stage, 0777 & ~mask);
@@ -150,10 +216,25 @@ static void trim_slashes(char *path)
     for (size_t size = strlen(path); size > 1 && path[size - 1] == '/'; size--) path[size - 1] = '\0';
 }
 
-/* Whether the folder holds this very run. */
+bool output_check_file(const char *folder, const struct manifest_file *file, struct buffer *bytes, char *why,
+                       size_t why_bytes)
+{
+    char path[PATH_MAX + MANIFEST_NAME_BYTES], reason[256];
+    snprintf(path, sizeof path, "%s/%s", folder, file->name);
+    if (!file_read(path, FILE_BYTES_MAX, bytes, reason, sizeof reason)) {
+        snprintf(why, why_bytes, "%s cannot be read: %s", file->name, reason);
+        return false;
+    }
+    struct digest digest = digest_of(buffer_span(bytes));
+    if (bytes->size == file->bytes && digest_equal(&digest, &file->sha256)) return true;
+    snprintf(why, why_bytes, "%s was altered: its SHA-256 is not the manifest's", file->name);
+    return false;
+}
+
+/* Whether the folder holds this very run, whole and unaltered. */
 static bool holds_run(const char *folder, const struct digest *run)
 {
-    char path[PATH_MAX + 32], why[256], hex[DIGEST_HEX_BYTES];
+    char path[PATH_MAX + 32], why[512], hex[DIGEST_HEX_BYTES];
     struct buffer bytes = {0};
     struct manifest_read manifest;
     snprintf(path, sizeof path, "%s/%s", folder, MANIFEST_NAME);
@@ -161,10 +242,14 @@ static bool holds_run(const char *folder, const struct digest *run)
     bool same = file_read(path, 1u << 20, &bytes, why, sizeof why) &&
                 manifest_parse(buffer_span(&bytes), &manifest, why, sizeof why) && strcmp(manifest.run, hex) == 0;
     buffer_free(&bytes);
+    for (size_t at = 0; same && at < manifest.file_count; at++) {
+        same = output_check_file(folder, &manifest.files[at], &bytes, why, sizeof why);
+        buffer_free(&bytes);
+    }
     return same;
 }
 
-/* results/NAME-DIGEST8; with a number behind it when another run has that name. True: this run is there. */
+/* results/NAME-DIGEST8; with a number behind it when something else has that name. True: this run is there. */
 static bool choose_folder(struct output *output)
 {
     char hex[DIGEST_HEX_BYTES];
@@ -179,6 +264,19 @@ static bool choose_folder(struct output *output)
     return false;
 }
 
+/* Moves the stage to the first name that is free. Another run may take that name in between; it is looked
+ * at again then, and when it holds this very run the stage is not needed. */
+static bool move_to_default(struct output *output, const char *stage, char *why, size_t why_bytes)
+{
+    for (int tries = 0; tries < NAMES_MAX; tries++) {
+        if (choose_folder(output)) return true;
+        if (rename(stage, output->folder) == 0) return true;
+        if (errno != ENOTEMPTY && errno != EEXIST) break;
+    }
+    snprintf(why, why_bytes, "%s: %s", output->folder, strerror(errno));
+    return false;
+}
+
 bool output_write(struct output *output, const struct options *options, const struct job *job, const struct node *root,
                   struct span csv, const struct digest *digest, char *why, size_t why_bytes)
 {
@@ -189,17 +287,19 @@ bool output_write(struct output *output, const struct options *options, const st
                                            .digest = *digest,
                                            .failed_draws = root->failed_draws}};
     describe_command(&output->manifest, options, job);
-    bool is_there = false;
     if (options->out) snprintf(output->folder, sizeof output->folder, "%s", options->out);
-    else is_there = choose_folder(output);
+    else choose_folder(output);
     trim_slashes(output->folder);
     char stage[PATH_MAX];
-    bool inside = !is_there && folder_look(output->folder) == FOLDER_EMPTY;
-    if (!make_stage(output, inside, stage, why, why_bytes)) return false;
+    int lock = -1;
+    bool inside = options->out && folder_look(output->folder) == FOLDER_EMPTY;
+    if (!make_stage(output, inside, stage, &lock, why, why_bytes)) return false;
     bool sound = write_files(output, stage, job, root, csv, why, why_bytes);
     if (sound && inside) sound = move_files(output, stage, why, why_bytes);
-    else if (sound && !is_there) sound = move(stage, output->folder, why, why_bytes);
+    else if (sound && options->out) sound = move(stage, output->folder, why, why_bytes);
+    else if (sound) sound = move_to_default(output, stage, why, why_bytes);
     folder_remove(stage);
+    close(lock);
     folder_sync(inside ? output->folder : ".");
     return sound;
 }

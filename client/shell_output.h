@@ -20,6 +20,11 @@ bool output_check(const struct options *options, char *why, size_t why_bytes);
 
 /* Writes all files into a folder beside, and moves it into place; or, into an empty folder that is there,
  * file by file, the manifest last. Without --out the folder is results/NAME-DIGEST8, and when that holds
- * this very run already it stays as it is. False: `why` holds one line and nothing is left behind. */
+ * this very run already, unaltered, it stays as it is. False: `why` holds one line and nothing is left behind. */
 bool output_write(struct output *output, const struct options *options, const struct job *job, const struct node *root,
                   struct span csv, const struct digest *digest, char *why, size_t why_bytes);
+
+/* Reads one file of a results folder, and holds it against the manifest. False: `why` names the file; the
+ * caller frees the bytes in either case. */
+bool output_check_file(const char *folder, const struct manifest_file *file, struct buffer *bytes, char *why,
+                       size_t why_bytes);

@@ -11,13 +11,13 @@
 #include "shell_commands.h"
 #include "shell_files.h"
 #include "shell_job.h"
+#include "shell_output.h"
 #include "shell_talk.h"
 #include "sweep_codec.h"
 #include "table.h"
 
-#define ROLLUP_NAME      "rollup.csv"
-#define ROLLUP_BYTES_MAX ((size_t)1 << 32)
-#define PIECE_BYTES      512
+#define ROLLUP_NAME "rollup.csv"
+#define PIECE_BYTES 512
 
 static enum exit_status fail(const char *what, const char *why)
 {
@@ -52,22 +52,6 @@ static enum exit_status print_rollup(const struct options *options, struct span 
     return status;
 }
 
-/* Reads one file of a folder and holds it against the manifest. */
-static bool check_file(const char *folder, const struct manifest_file *file, struct buffer *bytes, char *why,
-                       size_t why_bytes)
-{
-    char path[PATH_MAX], reason[256];
-    snprintf(path, sizeof path, "%s/%s", folder, file->name);
-    if (!file_read(path, ROLLUP_BYTES_MAX, bytes, reason, sizeof reason)) {
-        snprintf(why, why_bytes, "%s cannot be read: %s", file->name, reason);
-        return false;
-    }
-    struct digest digest = digest_of(buffer_span(bytes));
-    if (bytes->size == file->bytes && digest_equal(&digest, &file->sha256)) return true;
-    snprintf(why, why_bytes, "%s was altered: its SHA-256 is not the manifest's", file->name);
-    return false;
-}
-
 static enum exit_status read_folder(const struct options *options, const struct manifest_read *manifest)
 {
     struct buffer csv = {0};
@@ -75,7 +59,7 @@ static enum exit_status read_folder(const struct options *options, const struct 
     bool sound = true, found = false;
     for (size_t at = 0; sound && at < manifest->file_count; at++) {
         struct buffer bytes = {0};
-        sound = check_file(options->operand, &manifest->files[at], &bytes, why, sizeof why);
+        sound = output_check_file(options->operand, &manifest->files[at], &bytes, why, sizeof why);
         bool is_rollup = strcmp(manifest->files[at].name, ROLLUP_NAME) == 0;
         found = found || is_rollup;
         if (is_rollup && sound) csv = bytes;

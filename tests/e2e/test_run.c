@@ -331,6 +331,73 @@ Test(run, the_same_run_again_keeps_its_folder)
     cr_expect_eq(count_entries("results"), 1);
 }
 
+Test(run, an_altered_folder_is_left_alone_and_the_run_written_beside_it)
+{
+    struct ran ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--json", "--quiet");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    json_t *first = parse_json(ran.out);
+    const char *csv = json_string_value(json_array_get(json_object_get(first, "files"), 0));
+    write_text(csv, "altered\n");
+    ran_free(&ran);
+    ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--json", "--quiet");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    json_t *second = parse_json(ran.out);
+    const char *other = json_string_value(json_array_get(json_object_get(second, "files"), 0));
+    cr_expect_str_neq(other, csv);
+    cr_expect_eq(count_entries("results"), 2);
+    char *text = read_text(csv);
+    cr_expect_str_eq(text, "altered\n");
+    free(text);
+    json_decref(first);
+    json_decref(second);
+    ran_free(&ran);
+}
+
+Test(run, runs_of_one_sweep_at_once_share_the_default_folder)
+{
+    enum { RUNS = 6 };
+    pid_t runs[RUNS];
+    for (int at = 0; at < RUNS; at++) {
+        char name[16];
+        snprintf(name, sizeof name, "bg%d", at);
+        runs[at] = start_program(
+            "goldthread", name,
+            (const char *[]){"run", GOLDEN, "--design", "point", "--workers", "1", "--json", "--quiet", NULL});
+    }
+    for (int at = 0; at < RUNS; at++) cr_expect_eq(wait_program(runs[at]), 0, "run %d", at);
+    cr_expect_eq(count_entries("results"), 1);
+    expect_nothing_left();
+}
+
+/* What a run that is killed while it writes leaves: a stage that nobody holds. */
+Test(run, the_stage_of_a_killed_run_is_cleared_away)
+{
+    cr_assert_eq(mkdir("out", 0755), 0);
+    cr_assert_eq(mkdir("out/.stage-aaaaaa", 0755), 0);
+    write_text("out/.stage-aaaaaa/rollup.csv", "half");
+    cr_assert_eq(mkdir("new.stage-aaaaaa", 0755), 0);
+    struct ran ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--out", "out", "--quiet");
+    cr_expect_eq(ran.status, 0, "%s", ran.err);
+    cr_expect_eq(count_entries("out"), 4);
+    ran_free(&ran);
+    ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--out", "new", "--quiet");
+    cr_expect_eq(ran.status, 0, "%s", ran.err);
+    cr_expect_not(exists("new.stage-aaaaaa"));
+    ran_free(&ran);
+}
+
+Test(run, a_path_that_the_database_cannot_have_is_refused_before_the_work)
+{
+    char folder[600];
+    for (size_t at = 0; at < sizeof folder - 1; at++) folder[at] = at % 100 == 99 ? '/' : 'a';
+    folder[sizeof folder - 1] = '\0';
+    struct ran ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--out", folder, "--quiet");
+    cr_expect_eq(ran.status, 2, "%s", ran.err);
+    cr_expect_not_null(strstr(ran.err, "too long"), "%s", ran.err);
+    cr_expect_eq(count_entries("."), 0);
+    ran_free(&ran);
+}
+
 Test(run, an_empty_folder_is_filled_and_a_full_one_refused)
 {
     struct ran ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--out", ".", "--quiet");
