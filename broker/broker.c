@@ -334,10 +334,8 @@ static void take_failed(const struct step *step, struct worker *worker, const st
 
 static void finish(const struct step *step, struct ledger *ledger, const struct digest *result)
 {
-    if (ledger->state == SWEEP_DONE) {
-        if (!digest_equal(&ledger->result, result)) note_sweep(step, NOTE_RESULT_DIFFERS, ledger);
-        return;
-    }
+    const bool differs = !digest_is_zero(&ledger->result) && !digest_equal(&ledger->result, result);
+    if (differs) note_sweep(step, NOTE_RESULT_DIFFERS, ledger);
     if (!ledger_is_open(ledger) || !add_done(step, ledger, (struct block_range){0, ledger->blocks})) return;
     ledger->result = *result;
     change_state(step, ledger, SWEEP_DONE);
@@ -410,14 +408,15 @@ static void keep_sweep(const struct step *step, const struct ledger *ledger, con
 }
 
 /* A sweep that is here already has no second effect, but one that failed or was cancelled runs again,
- * and a population that was taken for built in may follow. */
+ * and a population that was taken for built in may follow. One that is done is done again when the
+ * aggregator says so: what it has lost is found by its next reports, and is computed anew. */
 static void submit_again(const struct step *step, struct ledger *ledger, const struct message *message)
 {
     if (!ledger->population_kept && message->submit.population.size > 0) {
         ledger->population_kept = true;
         keep_sweep(step, ledger, message);
     }
-    if (ledger->state == SWEEP_FAILED || ledger->state == SWEEP_CANCELLED) {
+    if (!ledger_is_open(ledger)) {
         ledger_reopen(ledger);
         change_state(step, ledger, SWEEP_RUNNING);
     }

@@ -30,7 +30,7 @@ struct ledger {
     char name[MESSAGE_NAME_BYTES];
     enum sweep_state state;
     uint64_t draws, scenarios, blocks;
-    struct digest result;
+    struct digest result; /* once it was done; another one would be a fault */
     char text[MESSAGE_TEXT_BYTES];
     struct range_set done;    /* folded, as far as is known here */
     struct range_set taken;   /* done or lent: the rest is ready */
@@ -72,7 +72,7 @@ bool ledger_fault(struct ledger *ledger, struct block_range blocks, const char *
 /* Blocks are to be lent one by one. */
 void ledger_split(struct ledger *ledger, struct block_range blocks);
 
-/* Runs a sweep again that failed or was cancelled. */
+/* Runs a sweep again that failed, was cancelled or is done. What is done of it stays done. */
 void ledger_reopen(struct ledger *ledger);
 
 /* The aggregator holds exactly these blocks, in ascending order. Blocks that are done here and that it

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker.h"
+#include "digest.h"
 #include "sweep_codec.h"
 
 #define HEARTBEAT_MS 500
@@ -576,6 +577,46 @@ Test(broker, blocks_that_the_aggregator_lost_are_lent_again)
     cr_assert_eq(count_effects(bench, BROKER_KEEP_RANGES), 1);
     held(bench, false, 1, &(struct block_range){0, 6});
     cr_assert_eq(ledger_of(bench)->done.total, 6);
+    close_bench(bench);
+}
+
+Test(broker, a_done_sweep_that_is_submitted_again_is_done_when_the_aggregator_still_has_it)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 8);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    held(bench, true, 1, &(struct block_range){0, 8});
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_DONE);
+    submit(bench, "s", 8);
+    cr_assert(find_send(bench, client, MESSAGE_ACCEPTED)->send.known);
+    cr_assert_not_null(find_send(bench, aggregator, MESSAGE_WANTED), "the aggregator says whether it has it");
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    cr_assert_eq(count_leases(bench, one), 0, "nothing is done twice");
+    held(bench, true, 1, &(struct block_range){0, 8});
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_DONE);
+    close_bench(bench);
+}
+
+Test(broker, a_done_sweep_that_the_aggregator_lost_is_done_anew_when_it_is_submitted_again)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 8);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    held(bench, true, 1, &(struct block_range){0, 8});
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    submit(bench, "s", 8);
+    held(bench, false, 1, &(struct block_range){0, 4});
+    bench->now_ms += LEDGER_REOPEN_MS;
+    held(bench, false, 1, &(struct block_range){0, 4});
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING);
+    cr_assert_eq(ledger_of(bench)->done.total, 4);
+    cr_assert_gt(count_leases(bench, one), 0);
+    memset(&bench->message.status, 0, sizeof bench->message.status);
+    cr_assert(broker_compose(bench->broker, &(struct broker_effect){.kind = BROKER_SEND, .send.kind = MESSAGE_SWEEPS},
+                             &bench->message));
+    cr_assert(digest_is_zero(&bench->message.sweeps.list[0].result), "not done, so it has no result");
+    held(bench, true, 1, &(struct block_range){0, 8});
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_DONE);
     close_bench(bench);
 }
 
