@@ -9,8 +9,9 @@
 #include "sweep_codec.h"
 
 /* Effects that one message may need besides what `pump` adds; pump leaves so much room. */
-#define EFFECTS_OF_MESSAGE 32
-#define HELD_RANGES_SINGLY 16
+#define EFFECTS_OF_MESSAGE  32
+#define HELD_RANGES_SINGLY  16
+#define AGGREGATOR_SILENCES 3 /* heartbeats without a word, after which another may take its place */
 
 /* What one step works with. */
 struct step {
@@ -207,10 +208,25 @@ static void greet_worker(const struct step *step, const char *name, uint64_t ins
     welcome_worker(step, worker);
 }
 
+/* Two that take turns would each lack what the other holds. One that was restarted comes back to its
+ * place at once, and another may follow one that is silent. */
+static bool another_aggregator_is_here(const struct step *step, const struct message *message)
+{
+    const struct broker *broker = step->broker;
+    const struct aggregator *aggregator = &broker->aggregator;
+    return !peer_is_nobody(&aggregator->peer) && aggregator->instance != message->hello.instance &&
+           !same_text(broker->endpoint, message->hello.endpoint) &&
+           step->now_ms < aggregator->seen_ms + AGGREGATOR_SILENCES * broker->setup.heartbeat_ms;
+}
+
 static void greet_aggregator(const struct step *step, const struct message *message)
 {
     struct broker *broker = step->broker;
     struct aggregator *aggregator = &broker->aggregator;
+    if (another_aggregator_is_here(step, message)) {
+        answer_error(step, ERROR_REFUSED, "another aggregator is here");
+        return;
+    }
     const bool same = !peer_is_nobody(&aggregator->peer) && aggregator->instance == message->hello.instance;
     aggregator->peer = step->from;
     aggregator->instance = message->hello.instance;

@@ -766,6 +766,34 @@ Test(broker, workers_are_told_when_the_aggregator_comes)
     close_bench(bench);
 }
 
+static void hello_at(struct bench *bench, struct peer from, uint64_t instance, const char *endpoint)
+{
+    bench->message.kind = MESSAGE_HELLO;
+    memset(&bench->message.hello, 0, sizeof bench->message.hello);
+    bench->message.hello.role = ROLE_AGGREGATOR;
+    bench->message.hello.instance = instance;
+    strcpy(bench->message.hello.endpoint, endpoint);
+    deliver(bench, from);
+}
+
+Test(broker, there_is_one_aggregator_at_a_time)
+{
+    struct bench *bench = open_bench();
+    hello_at(bench, aggregator, 1, "ipc:///a");
+    bench->now_ms += 3 * HEARTBEAT_MS - 1;
+    hello_at(bench, two, 2, "ipc:///b");
+    cr_assert_eq(find_send(bench, two, MESSAGE_ERROR)->send.error.code, ERROR_REFUSED);
+    cr_assert_null(find_send(bench, two, MESSAGE_WELCOME));
+    bench->now_ms += 1;
+    hello_at(bench, two, 2, "ipc:///b");
+    cr_assert_not_null(find_send(bench, two, MESSAGE_WELCOME), "the first has been silent");
+    hello_at(bench, three, 3, "ipc:///b");
+    cr_assert_not_null(find_send(bench, three, MESSAGE_WELCOME), "it was restarted");
+    hello_at(bench, one, 3, "ipc:///c");
+    cr_assert_not_null(find_send(bench, one, MESSAGE_WELCOME), "it has moved");
+    close_bench(bench);
+}
+
 Test(broker, the_aggregator_is_told_which_sweeps_are_open)
 {
     struct bench *bench = open_bench();
