@@ -147,6 +147,10 @@ static const char *option_at(const void *context, size_t at)
 static enum options_result refuse_option(const struct option *list, const char *word, int code, char *why,
                                          size_t why_bytes)
 {
+    if (optopt > ' ' && optopt < 0x7f && code == '?') { /* a letter, maybe one of several */
+        snprintf(why, why_bytes, "no option -%c; --help lists the options", optopt);
+        return OPTIONS_WRONG;
+    }
     if (code == ':') {
         snprintf(why, why_bytes, "%.64s needs a value", word);
         return OPTIONS_WRONG;
@@ -177,6 +181,10 @@ static enum options_result read_operand(const struct command *command, int argc,
         return OPTIONS_WRONG;
     }
     options->operand = count ? argv[optind] : NULL;
+    if (count && !*options->operand) {
+        snprintf(why, why_bytes, "%s is an empty word", command->operand);
+        return OPTIONS_WRONG;
+    }
     return OPTIONS_READ;
 }
 

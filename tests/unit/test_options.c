@@ -65,6 +65,9 @@ Test(options, wrong_words_are_explained)
         {&run, {"a", "--out", ""}, "empty value"},
         {&run, {"a", "--broker", "x"}, "no option --broker"},
         {&run, {"a", "-x", NULL}, "no option -x"},
+        {&run, {"-xyz", "a", NULL}, "no option -x"},
+        {&run, {"a", "--json=1", NULL}, "no option --json=1"},
+        {&run, {"", NULL}, "FILE is an empty word"},
         {&parameters, {"a", NULL}, "one word too many"},
         {&status, {"a", "b", NULL}, "one word too many"},
     };
