@@ -173,7 +173,11 @@ static void read_sweep_name(struct reader *reader, const struct yaml_node *root)
         bool fits =
             isalnum((unsigned char)*at) || *at == '_' || ((*at == '-' || *at == '.') && at > reader->sweep->name);
         if (!fits) {
-            fault(reader, node, "the name of the sweep holds `%c`; allowed are letters, digits, - . _", *at);
+            int size = 1; /* of the whole character */
+            while (((unsigned char)at[size] & 0xc0) == 0x80) size++;
+            fault(reader, node,
+                  "the name of the sweep holds `%.*s`; allowed are letters, digits, - . _, and no - or . first", size,
+                  at);
             return;
         }
     }

@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_BYTES 65536
+#define READ_BYTES   65536
+#define PIPE_WAIT_MS 10000 /* for whoever writes at the other end */
 
 static bool say(char *why, size_t why_bytes, const char *text)
 {
@@ -25,6 +27,10 @@ static bool drain(int fd, size_t max, struct buffer *out, char *why, size_t why_
         size_t room = max + 1 - out->size;
         ssize_t size = read(fd, piece, room < sizeof piece ? room : sizeof piece);
         if (size < 0 && errno == EINTR) continue;
+        if (size < 0 && errno == EAGAIN) {
+            if (poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, PIPE_WAIT_MS) == 1) continue;
+            return say(why, why_bytes, "nothing came through the pipe");
+        }
         if (size < 0) return say(why, why_bytes, strerror(errno));
         if (size == 0) break;
         buffer_append(out, piece, (size_t)size);

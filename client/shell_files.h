@@ -6,7 +6,7 @@
 
 #include "bytes.h"
 
-/* Reads a regular file of at most `max` bytes; the buffer holds one byte more when it is larger (and so
+/* Reads a file, or a pipe that someone writes to, of at most `max` bytes; the buffer holds one byte more when it is larger (and so
  * does for endless devices). False: `why` says what is wrong, without the path. */
 bool file_read(const char *path, size_t max, struct buffer *out, char *why, size_t why_bytes);
 

@@ -145,6 +145,16 @@ static struct yaml_node *add(struct reader *reader, struct fy_event *event, enum
     return node;
 }
 
+/* C0, DEL, C1 and the two separators of lines: an escape can write them, and no word or name has one. */
+static bool holds_control(const char *text)
+{
+    for (const uint8_t *at = (const uint8_t *)text; *at; at++) {
+        if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0)) return true;
+        if (*at == 0xe2 && at[1] == 0x80 && (at[2] == 0xa8 || at[2] == 0xa9)) return true;
+    }
+    return false;
+}
+
 static void add_scalar(struct reader *reader, struct fy_event *event)
 {
     struct yaml_node *node = add(reader, event, YAML_SCALAR);
@@ -155,7 +165,8 @@ static void add_scalar(struct reader *reader, struct fy_event *event)
     node->quoted = token && fy_token_scalar_style(token) != FYSS_PLAIN;
     node->text = strndup(text ? text : "", text ? size : 0);
     if (!node->text) fail(reader, node->line, node->column, "out of memory");
-    else if (strlen(node->text) < size) fail(reader, node->line, node->column, "a NUL character in text; leave it out");
+    else if (strlen(node->text) < size || holds_control(node->text))
+        fail(reader, node->line, node->column, "a control character or a line break in text; leave it out");
     if (!reader->failed) adopt(reader, node);
 }
 
@@ -226,7 +237,9 @@ static void parse(struct reader *reader, struct span bytes)
     if (diag) fy_diag_set_collect_errors(diag, true);
     struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE, .diag = diag};
     struct fy_parser *parser = diag ? fy_parser_create(&config) : NULL;
-    if (!parser || fy_parser_set_string(parser, (const char *)bytes.data, bytes.size)) {
+    if (bytes.size == 0) {
+        /* Nothing to parse; no event is an empty file. */
+    } else if (!parser || fy_parser_set_string(parser, (const char *)bytes.data, bytes.size)) {
         fail(reader, 1, 1, "out of memory");
     } else {
         struct fy_event *event;

@@ -79,6 +79,20 @@ Test(cli, what_is_no_readable_file_is_refused)
     }
 }
 
+/* As of `goldthread check <(make-scenario)`: the writer is slower than the reader. */
+Test(cli, a_scenario_may_come_through_a_pipe)
+{
+    cr_assert_eq(mkfifo("pipe", 0600), 0);
+    int fd = open("pipe", O_RDWR | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    pid_t check = start_program("goldthread", "bg", (const char *[]){"check", "pipe", "--json", NULL});
+    nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+    cr_assert_eq(write(fd, GOOD, strlen(GOOD)), (ssize_t)strlen(GOOD));
+    nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+    close(fd);
+    cr_expect_eq(wait_program(check), 0);
+}
+
 Test(cli, a_gigabyte_of_zeros_is_refused_quickly)
 {
     int fd = open("zeros", O_WRONLY | O_CREAT, 0600);

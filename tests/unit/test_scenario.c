@@ -353,9 +353,15 @@ Test(scenario, what_is_no_plain_yaml_is_refused)
         {"a: {? [b] : c}\n", "1:7", "cannot be a key"},
         {GOOD "---\nsweep: y\n", "4:1", "one document"},
         {"sweep: \x01\n", "1:8", "control character 0x01"},
+        {"\"a\\nb\": x\n", "1:1", "a line break in text"},
+        {"sweep: \"\\x1b[31m\"\n", "1:8", "a control character"},
+        {"sweep: \"\\x85\"\n", "1:8", "a control character"},
+        {"sweep: \"\\u2028\"\n", "1:8", "a control character"},
+        {GOOD "population: |\n  a\n", "5:1", "a line break in text"},
         {"sweep: a\xff\n", "1:9", "not UTF-8"},
         {"sweep: \xc3\n", "1:8", "not UTF-8"},
         {"sweep: \xc3\xa9t\xed\xa0\x80\n", "1:10", "not UTF-8"},
+        {"sweep: caf\xc3\xa9\nscenarios: [{name: a}]\n", "1:8", "holds `\xc3\xa9`"},
         {"[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]\n", "1:17", "nested deeper"},
     };
     for (size_t at = 0; at < COUNT(rows); at++) {
@@ -366,6 +372,13 @@ Test(scenario, what_is_no_plain_yaml_is_refused)
         cr_expect(strncmp(why, place, strlen(place)) == 0, "row %zu: at %s, not %s", at, why, place);
         cr_expect_not_null(strstr(why, rows[at].words), "row %zu: `%s` lacks `%s`", at, why, rows[at].words);
     }
+}
+
+Test(scenario, a_file_without_a_byte_is_empty)
+{
+    char why[SCENARIO_WHY_BYTES];
+    cr_expect_null(scenario_read((struct span){0}, "f", NULL, model_find, why));
+    cr_expect_str_eq(why, "f:1:1: the file is empty; a YAML mapping is wanted");
 }
 
 Test(scenario, zeros_and_endless_files_are_refused_quickly)
