@@ -126,7 +126,11 @@ bool children_tend(struct children *children, char *why, size_t why_bytes)
 {
     for (size_t at = 0; at < children->count; at++) {
         struct child *child = &children->list[at];
-        if (child->pid == 0 || waitpid(child->pid, &child->status, WNOHANG) != child->pid) continue;
+        if (child->pid == 0 || waitpid(child->pid, &child->status, WNOHANG | WUNTRACED) != child->pid) continue;
+        if (WIFSTOPPED(child->status)) {
+            kill(child->pid, SIGCONT); /* a stopped server would hold up the run for good */
+            continue;
+        }
         child->pid = 0;
         if (dies_too_often(child, clock_ms())) {
             give_up(children, child, why, why_bytes);
@@ -157,6 +161,7 @@ static void send_signal(const struct children *children, int number)
 void children_stop(struct children *children)
 {
     send_signal(children, SIGTERM);
+    send_signal(children, SIGCONT); /* one that is stopped would not see it */
     uint64_t end_ms = clock_ms() + STOP_MS;
     while (reap(children) && clock_ms() < end_ms) nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     send_signal(children, SIGKILL);

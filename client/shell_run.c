@@ -89,6 +89,7 @@ static void print_json(const struct output *output, const struct job *job, const
     json_object_set_new(root, "run", hex(&output->manifest.run));
     json_object_set_new(root, "digest", hex(&output->manifest.digest));
     json_object_set_new(root, "draws", json_integer((json_int_t)job->scenario->sweep.draws));
+    json_object_set_new(root, "failed_draws", json_integer((json_int_t)output->manifest.failed_draws));
     json_object_set_new(root, "model_runs", json_integer((json_int_t)job_model_runs(job)));
     json_object_set_new(root, "blocks", blocks);
     json_object_set_new(root, "seconds", json_real(report->seconds));
@@ -119,6 +120,17 @@ static void print_text(const struct output *output, const struct job *job, const
     printf("%s/%s\n", output->folder, MANIFEST_NAME);
 }
 
+/* Draws whose figures are no numbers count in no statistic. When no draw is left, there is no result. */
+static enum exit_status report_failed_draws(const struct node *root)
+{
+    if (root->failed_draws == 0) return STATUS_DONE;
+    fprintf(stderr,
+            "goldthread run: %llu of %llu draws failed: they gave figures that are not finite; look for extreme "
+            "values of parameters\n",
+            (unsigned long long)root->failed_draws, (unsigned long long)root->draws);
+    return root->failed_draws < root->draws ? STATUS_DONE : STATUS_FAILED;
+}
+
 /* Renders the table here and compares it with the digest that the aggregator made: the figures that are
  * written are the figures that were agreed on. */
 static enum exit_status finish(struct cluster *cluster, const struct job *job, const struct options *options)
@@ -146,7 +158,7 @@ static enum exit_status finish(struct cluster *cluster, const struct job *job, c
                             .seconds = (double)(clock_ms() - cluster->start_ms) / 1000};
     if (options->json) print_json(&output, job, &report);
     else print_text(&output, job, cluster->root, &report);
-    return STATUS_DONE;
+    return report_failed_draws(cluster->root);
 }
 
 static enum cluster_status follow(struct cluster *cluster, const struct options *options)

@@ -41,6 +41,8 @@ int process_stop_fd(void)
     sigemptyset(&stops);
     sigaddset(&stops, SIGINT);
     sigaddset(&stops, SIGTERM);
+    struct sigaction hangup; /* ignored under nohup; a terminal that closes stops the program otherwise */
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) sigaddset(&stops, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &stops, NULL) != 0) return -1;
     return signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
 }

@@ -202,20 +202,20 @@ static void wait_for_blocks(long blocks)
     for (int waited = 0; stored_blocks() < blocks;) cr_assert(keep_waiting(&waited), "no block was stored");
 }
 
-static void kill_child(pid_t run, const char *name)
+static void signal_child(pid_t run, const char *name, int number)
 {
     pid_t child;
     for (int waited = 0; find_children(run, name, &child, 1) == 0;) cr_assert(keep_waiting(&waited), "no %s", name);
-    cr_assert_eq(kill(child, SIGKILL), 0);
+    cr_assert_eq(kill(child, number), 0);
 }
 
-static void expect_same_after_killing(const char *name)
+static void expect_same_after(const char *name, int number)
 {
     write_sweep("s.yaml", 64);
     json_t *plain = run_json("s.yaml", "2", "plain");
     pid_t run = start_run("2", "hurt");
     wait_for_blocks(2);
-    kill_child(run, name);
+    signal_child(run, name, number);
     json_t *hurt = finish_run(run);
     cr_expect_str_eq(json_text(hurt, "digest"), json_text(plain, "digest"));
     cr_expect_str_eq(json_text(hurt, "run"), json_text(plain, "run"));
@@ -226,26 +226,37 @@ static void expect_same_after_killing(const char *name)
 
 Test(run, a_killed_worker_changes_nothing)
 {
-    expect_same_after_killing("goldthread-worker");
+    expect_same_after("goldthread-worker", SIGKILL);
 }
 
 Test(run, a_killed_broker_changes_nothing)
 {
-    expect_same_after_killing("goldthread-broker");
+    expect_same_after("goldthread-broker", SIGKILL);
 }
 
 Test(run, a_killed_aggregator_changes_nothing)
 {
-    expect_same_after_killing("goldthread-aggregator");
+    expect_same_after("goldthread-aggregator", SIGKILL);
+}
+
+Test(run, a_stopped_broker_goes_on)
+{
+    expect_same_after("goldthread-broker", SIGSTOP);
+}
+
+Test(run, a_stopped_aggregator_goes_on)
+{
+    expect_same_after("goldthread-aggregator", SIGSTOP);
 }
 
 Test(run, an_interrupted_run_leaves_nothing_behind_and_a_rerun_resumes)
 {
-    static const int signals[] = {SIGINT, SIGTERM};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    static const char *const names[] = {"one", "two", "three"};
     write_sweep("s.yaml", 96);
     json_t *plain = run_json("s.yaml", "2", "plain");
-    for (int at = 0; at < 2; at++) {
-        const char *out = at ? "two" : "one";
+    for (int at = 0; at < 3; at++) {
+        const char *out = names[at];
         pid_t run = start_run("2", out), child;
         wait_for_blocks(4);
         cr_assert_eq(kill(run, signals[at]), 0);
@@ -307,7 +318,7 @@ Test(run, json_is_one_object_and_names_the_files)
     cr_assert_eq(ran.status, 0, "%s", ran.err);
     json_t *result = parse_json(ran.out), *files = json_object_get(result, "files");
     static const char *const keys[] = {"sweep",  "run",     "digest",  "draws", "model_runs",
-                                       "blocks", "seconds", "workers", "files"};
+                                       "blocks", "seconds", "workers", "files", "failed_draws"};
     for (size_t at = 0; at < sizeof keys / sizeof *keys; at++)
         cr_expect_not_null(json_object_get(result, keys[at]), "%s", keys[at]);
     cr_assert_geq(json_array_size(files), 4);
@@ -329,6 +340,20 @@ Test(run, the_same_run_again_keeps_its_folder)
         ran_free(&ran);
     }
     cr_expect_eq(count_entries("results"), 1);
+}
+
+Test(run, a_sweep_whose_draws_all_fail_has_failed)
+{
+    write_text("s.yaml", "sweep: s\nscenarios:\n  - name: base\n  - name: huge\n"
+                         "    set: {entitlement.funded_years: 4, effect.hours: 1e300, cost.fee_gbp: 1e308}\n"
+                         "uncertain: {}\ndesign: {draws: 4}\noutputs: {areas: [england]}\n");
+    struct ran ran = GOLDTHREAD("run", "s.yaml", "--json", "--quiet");
+    cr_expect_eq(ran.status, 1);
+    cr_expect_not_null(strstr(ran.err, "4 of 4 draws failed"), "%s", ran.err);
+    json_t *result = parse_json(ran.out);
+    cr_expect_eq(json_whole(result, "failed_draws"), 4);
+    json_decref(result);
+    ran_free(&ran);
 }
 
 Test(run, an_altered_folder_is_left_alone_and_the_run_written_beside_it)
