@@ -14,6 +14,7 @@
 
 #define SOCKET_PATH_MAX 107 /* bytes in an address of a Unix socket, without its NUL */
 #define LONGEST_NAME    "/aggregator"
+#define FOLDER_PATH_MAX 400 /* bytes; SQLite opens no path of more than 511, and journal and store lie deeper */
 #define LOCK_TRIES      10
 
 /* ${XDG_STATE_HOME:-$HOME/.local/state}/goldthread/SWEEP; relative values are to be ignored. */
@@ -26,7 +27,7 @@ static bool name_folder(const struct digest *sweep, char path[PATH_MAX])
     if (base && base[0] == '/') size = snprintf(path, PATH_MAX, "%s/goldthread/%s", base, hex);
     else if (home && home[0] == '/') size = snprintf(path, PATH_MAX, "%s/.local/state/goldthread/%s", home, hex);
     else return false;
-    return size < PATH_MAX - 64;
+    return size < FOLDER_PATH_MAX;
 }
 
 /* Whether the descriptor is still the file at the path: the run that had the lock may have removed it. */
@@ -103,7 +104,7 @@ bool state_open(struct state *state, const struct digest *sweep, char *why, size
     *state = (struct state){.lock_fd = -1};
     state->is_private = !name_folder(sweep, state->folder) || !lock(state);
     if (state->is_private &&
-        !make_temporary(getenv("TMPDIR"), "/tmp", "goldthread-run", PATH_MAX - 64, state->folder)) {
+        !make_temporary(getenv("TMPDIR"), "/tmp", "goldthread-run", FOLDER_PATH_MAX, state->folder)) {
         snprintf(why, why_bytes, "no temporary folder can be made in TMPDIR or /tmp: %s", strerror(errno));
         return false;
     }

@@ -411,6 +411,19 @@ Test(run, the_stage_of_a_killed_run_is_cleared_away)
     ran_free(&ran);
 }
 
+Test(run, a_state_folder_too_deep_for_the_database_is_not_used)
+{
+    char folder[480];
+    size_t size = (size_t)snprintf(folder, sizeof folder, "%s/", place_path());
+    for (size_t at = size; at < sizeof folder - 1; at++) folder[at] = at % 100 == 99 ? '/' : 'a';
+    folder[sizeof folder - 1] = '\0';
+    setenv("XDG_STATE_HOME", folder, 1);
+    struct ran ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--out", "out", "--quiet");
+    cr_expect_eq(ran.status, 0, "%s", ran.err);
+    expect_nothing_left();
+    ran_free(&ran);
+}
+
 Test(run, a_path_that_the_database_cannot_have_is_refused_before_the_work)
 {
     char folder[600];
