@@ -93,6 +93,11 @@ static enum exit_status dispatch(int argc, char **argv)
         print_help(stderr);
         return STATUS_USAGE;
     }
+    for (int at = 1; at < argc; at++)
+        if (!word_is_text(argv[at])) {
+            fprintf(stderr, "goldthread: word %d is no text; allowed is UTF-8 without control characters\n", at);
+            return STATUS_USAGE;
+        }
     if (strcmp(argv[1], "--version") == 0) return print_version();
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(stdout);

@@ -125,7 +125,10 @@ static bool read_hex(const json_t *root, const char *key, char *text)
 /* A name that stays inside its folder. */
 static bool is_plain_name(const char *name)
 {
-    return name && *name && *name != '.' && !strchr(name, '/') && strlen(name) < MANIFEST_NAME_BYTES;
+    if (!name || !*name || *name == '.' || strlen(name) >= MANIFEST_NAME_BYTES) return false;
+    for (; *name; name++)
+        if ((unsigned char)*name < ' ' || *name == '/' || *name == 0x7f) return false;
+    return true;
 }
 
 static bool read_file_entry(const json_t *entry, struct manifest_file *file)
@@ -157,6 +160,10 @@ bool manifest_parse(struct span json, struct manifest_read *manifest, char *why,
 {
     *manifest = (struct manifest_read){0};
     json_error_t error;
+    if (json.size == 0) {
+        snprintf(why, why_bytes, "it is empty");
+        return false;
+    }
     json_t *root = json_loadb((const char *)json.data, json.size, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
         snprintf(why, why_bytes, "%d:%d: not JSON: %s", error.line, error.column, error.text);

@@ -20,7 +20,6 @@
 #define SCENARIO_NAME     "sweep.yaml"
 #define NAMES_MAX         100
 #define STAGE             ".stage-"
-#define FILE_BYTES_MAX    ((size_t)1 << 40)
 #define DATABASE_PATH_MAX 511 /* bytes of an absolute path that SQLite opens */
 
 /* Whether the stage at the descriptor is nobody's: the run that makes one holds its lock until the end. */
@@ -221,7 +220,7 @@ bool output_check_file(const char *folder, const struct manifest_file *file, str
 {
     char path[PATH_MAX + MANIFEST_NAME_BYTES], reason[256];
     snprintf(path, sizeof path, "%s/%s", folder, file->name);
-    if (!file_read(path, FILE_BYTES_MAX, bytes, reason, sizeof reason)) {
+    if (!file_read(path, file->bytes, bytes, reason, sizeof reason)) {
         snprintf(why, why_bytes, "%s cannot be read: %s", file->name, reason);
         return false;
     }

@@ -52,6 +52,14 @@ static enum exit_status print_rollup(const struct options *options, struct span 
     return status;
 }
 
+static bool is_digest_of(const struct manifest_read *manifest, struct span csv)
+{
+    char hex[DIGEST_HEX_BYTES];
+    struct digest digest = digest_of(csv);
+    digest_to_hex(&digest, hex);
+    return strcmp(hex, manifest->digest) == 0;
+}
+
 static enum exit_status read_folder(const struct options *options, const struct manifest_read *manifest)
 {
     struct buffer csv = {0};
@@ -64,6 +72,10 @@ static enum exit_status read_folder(const struct options *options, const struct 
         found = found || is_rollup;
         if (is_rollup && sound) csv = bytes;
         else buffer_free(&bytes);
+    }
+    if (sound && found && !is_digest_of(manifest, buffer_span(&csv))) {
+        sound = false;
+        snprintf(why, sizeof why, "the manifest's digest is not that of " ROLLUP_NAME);
     }
     enum exit_status status = sound && found ? print_rollup(options, buffer_span(&csv)) : fail(options->operand, why);
     buffer_free(&csv);

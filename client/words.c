@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 #define WORD_BYTES_MAX 64
 
 static size_t least(size_t a, size_t b)
@@ -43,6 +45,13 @@ const char *word_nearest(const char *text, const char *(*word_at)(const void *co
         nearest = word;
     }
     return nearest;
+}
+
+bool word_is_text(const char *text)
+{
+    for (const char *at = text; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f) return false;
+    return utf8_prefix(text, strlen(text)) == strlen(text);
 }
 
 static int fold(char letter)

@@ -16,6 +16,9 @@ const char *word_nearest(const char *text, const char *(*word_at)(const void *co
 /* Equal but for case, and '-' or ' ' in place of '_'. */
 bool word_matches(const char *text, const char *word);
 
+/* UTF-8 without control characters: it stays on one line, and JSON can hold it. */
+bool word_is_text(const char *text);
+
 /* A finite decimal number and nothing else: no hexadecimal, no "inf", no spaces. */
 bool word_number(const char *text, double *value);
 

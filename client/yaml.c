@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 struct yaml {
     size_t count;
     struct yaml_node *nodes; /* [YAML_NODES_MAX]; nodes[0] is the root */
@@ -39,37 +41,24 @@ fail(struct reader *reader, uint32_t line, uint32_t column, const char *format, 
     va_end(values);
 }
 
-/* The length of the UTF-8 character at `at`, or 0 when it is none. */
-static size_t measure_character(const uint8_t *at, size_t left)
-{
-    if (at[0] < 0x80) return 1;
-    size_t size = at[0] >= 0xf0 && at[0] < 0xf5 ? 4 : at[0] >= 0xe0 ? 3 : at[0] >= 0xc2 ? 2 : 0;
-    if (at[0] >= 0xf5 || size == 0 || size > left) return 0;
-    for (size_t k = 1; k < size; k++)
-        if ((at[k] & 0xc0) != 0x80) return 0;
-    bool overlong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
-    bool surrogate = at[0] == 0xed && at[1] >= 0xa0, beyond = at[0] == 0xf4 && at[1] >= 0x90;
-    return overlong || surrogate || beyond ? 0 : size;
-}
-
 /* Text is UTF-8 without control characters other than tab and line ends. The parser is not trusted with
  * anything else. */
 static void check_text(struct reader *reader, struct span bytes)
 {
     uint32_t line = 1, column = 1;
-    for (size_t at = 0; at < bytes.size;) {
+    size_t sound = utf8_prefix(bytes.data, bytes.size);
+    for (size_t at = 0; at < bytes.size; at++) {
         uint8_t byte = bytes.data[at];
-        size_t size = measure_character(bytes.data + at, bytes.size - at);
-        if (size == 0) {
-            fail(reader, line, column, "byte 0x%02x is not UTF-8; a file in UTF-8 is wanted", byte);
-            return;
-        }
         if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7f) {
             fail(reader, line, column, "control character 0x%02x; only text in UTF-8 is allowed", byte);
             return;
         }
-        at += size;
-        column++;
+        if (at == sound) {
+            fail(reader, line, column, "byte 0x%02x is not UTF-8; a file in UTF-8 is wanted", byte);
+            return;
+        }
+        bool last = at + 1 == bytes.size || (bytes.data[at + 1] & 0xc0) != 0x80 || at + 1 == sound;
+        column += last; /* of a character */
         if (byte == '\n') {
             line++;
             column = 1;

@@ -124,6 +124,8 @@ Test(cli, wrong_words_are_refused_with_one_line)
         {"run", GOLDEN, "--out", "/dev/null"},
         {"run", GOLDEN, "--nonsense"},
         {"watch", "abc"},
+        {"run", GOLDEN, "--population", "bad\xff.csv"},
+        {"run", "two\nlines"},
         {"results", "nowhere"},
         {"results", "nowhere", "--format", "xml"},
         {"status", "xyz"},
@@ -249,6 +251,36 @@ Test(cli, results_prints_the_table_it_has_verified)
     free(copy);
     free(csv);
     ran_free(&ran);
+}
+
+Test(cli, results_reads_no_more_than_the_manifest_says)
+{
+    make_results("out");
+    cr_assert_eq(unlink("out/rollup.csv"), 0);
+    cr_assert_eq(symlink("/dev/zero", "out/rollup.csv"), 0);
+    struct ran ran = GOLDTHREAD("results", "out");
+    cr_expect_eq(ran.status, 1);
+    cr_expect_not_null(strstr(ran.err, "rollup.csv was altered"), "%s", ran.err);
+    ran_free(&ran);
+}
+
+Test(cli, a_digest_that_is_not_the_tables_is_found)
+{
+    make_results("out");
+    char *text = read_text("out/manifest.json"), *digest = strstr(text, "\"digest\": \"");
+    cr_assert_not_null(digest);
+    digest[strlen("\"digest\": \"")] ^= 1; /* another digit */
+    write_text("out/manifest.json", text);
+    struct ran ran = GOLDTHREAD("results", "out");
+    cr_expect_eq(ran.status, 1);
+    cr_expect_not_null(strstr(ran.err, "digest is not that of rollup.csv"), "%s", ran.err);
+    ran_free(&ran);
+    write_text("out/manifest.json", "");
+    ran = GOLDTHREAD("results", "out");
+    cr_expect_eq(ran.status, 1);
+    cr_expect_not_null(strstr(ran.err, "it is empty"), "%s", ran.err);
+    ran_free(&ran);
+    free(text);
 }
 
 Test(cli, the_manifest_names_every_file_and_alterations_are_found)

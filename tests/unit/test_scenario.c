@@ -528,6 +528,14 @@ Test(words, numbers_are_plain_decimals)
     cr_expect_not(word_whole("", UINT64_MAX, &whole));
 }
 
+Test(words, text_is_utf8_on_one_line)
+{
+    static const char *const good[] = {"", "a b", "caf\xc3\xa9", "\xf0\x9f\x98\x80"};
+    static const char *const bad[] = {"a\nb", "\x1b[31m", "\x7f", "\xff", "caf\xc3", "\xed\xa0\x80"};
+    for (size_t at = 0; at < COUNT(good); at++) cr_expect(word_is_text(good[at]), "good %zu", at);
+    for (size_t at = 0; at < COUNT(bad); at++) cr_expect_not(word_is_text(bad[at]), "bad %zu", at);
+}
+
 Test(words, distance_counts_edits)
 {
     static const struct {
