@@ -120,7 +120,8 @@ static enum exit_status refuse_word(const char *word, const char *command, const
 
 enum exit_status talk_find_sweep(struct talk *talk, const char *word, const char *command, struct digest *sweep)
 {
-    if (digest_from_hex(sweep, word)) return STATUS_DONE;
+    if (digest_from_hex(sweep, word)) /* a broker takes zeros for `all` */
+        return digest_is_zero(sweep) ? refuse_word(word, command, "is no sweep's id") : STATUS_DONE;
     size_t length = strlen(word);
     if (length < PREFIX_MIN || length >= DIGEST_HEX_BYTES || strspn(word, "0123456789abcdef") != length)
         return refuse_word(word, command, "is no sweep; allowed is its id, or at least its first 6 digits");

@@ -462,6 +462,28 @@ Test(cli, a_sweep_is_cancelled)
     json_t *status = ask_status(id.out);
     cr_expect_str_eq(json_text(json_array_get(json_object_get(status, "sweeps"), 0), "state"), "cancelled");
     json_decref(status);
+    char zeros[65] = "";
+    memset(zeros, '0', 64);
+    static const char *const commands[] = {"status", "cancel", "results"};
+    for (size_t at = 0; at < COUNT(commands); at++) { /* a broker takes zeros for `all` */
+        struct ran ran = GOLDTHREAD(commands[at], zeros);
+        cr_expect_eq(ran.status, 2, "%s: %s", commands[at], ran.out);
+        ran_free(&ran);
+    }
+    ran_free(&id);
+    ran_free(&cancel);
+    id = GOLDTHREAD("submit", GOLDEN, "--design", "point");
+    id.out[64] = '\0';
+    for (int waited = 0;;) {
+        status = ask_status(id.out);
+        bool done = strcmp(json_text(json_array_get(json_object_get(status, "sweeps"), 0), "state"), "done") == 0;
+        json_decref(status);
+        if (done) break;
+        cr_assert(keep_waiting(&waited), "the sweep does not end");
+    }
+    cancel = GOLDTHREAD("cancel", id.out);
+    cr_expect_eq(cancel.status, 1);
+    cr_expect_not_null(strstr(cancel.err, "not cancelled"), "%s", cancel.err);
     ran_free(&id);
     ran_free(&cancel);
     stop_servers(&servers);
