@@ -9,7 +9,9 @@
 #include "net/process.h"
 #include "net/socket.h"
 
-#define PATIENCE_MS 5000
+#define PATIENCE_MS           5000
+#define LONGER_THAN_A_PROBE_S 12
+#define QUEUED                60 /* messages that a socket surely queues */
 
 struct pair {
     char directory[32], endpoint[64];
@@ -170,6 +172,27 @@ Test(socket, bytes_that_are_no_message_are_refused_with_their_sender)
     struct socket_id from;
     const char *why;
     cr_assert_eq(receive_soon(pair.router, &from, &message, &why), SOCKET_OK, "the socket goes on");
+    close_pair(&pair);
+}
+
+Test(socket, a_sender_that_left_more_behind_than_fits_does_not_end_the_receiver)
+{
+    struct pair pair;
+    const char *why;
+    struct message message = {.kind = MESSAGE_GOODBYE};
+    open_pair(&pair);
+    send_surely(pair.dealer, &message);
+    for (unsigned refused = 0; refused < 20;) {
+        if (socket_send(pair.dealer, NULL, &message) == SOCKET_OK) continue;
+        refused++;
+        usleep(10000);
+    }
+    socket_close(pair.dealer);
+    pair.dealer = NULL;
+    sleep(LONGER_THAN_A_PROBE_S); /* ZeroMQ's own heartbeats would abort the program here */
+    unsigned received = 0;
+    while (received < QUEUED && receive_soon(pair.router, NULL, &message, &why) == SOCKET_OK) received++;
+    cr_assert_eq(received, QUEUED, "its queue was full");
     close_pair(&pair);
 }
 
