@@ -3,28 +3,42 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "population.h"
 #include "shell_commands.h"
 #include "shell_job.h"
 #include "validation.h"
 
-static void print_row(const struct validation_row *row)
+/* The verdict's width: of the longest in the table. */
+static int verdict_width(const struct validation_row *rows, int count)
+{
+    int width = 5;
+    for (int at = 0; at < count; at++) {
+        int bytes = (int)strlen(validation_verdict_name(rows[at].verdict));
+        width = bytes > width ? bytes : width;
+    }
+    return width;
+}
+
+static void print_row(const struct validation_row *row, int verdict_width)
 {
     char ours[32] = "-", tolerance[40];
     if (!isnan(row->ours)) snprintf(ours, sizeof ours, "%.9g", row->ours);
     snprintf(tolerance, sizeof tolerance, "%.3g%s", row->relative ? row->tolerance * 100 : row->tolerance,
              row->relative ? " %" : "");
-    printf("%-4s %-5s %-74s %13.9g %14s %8s %-8s %s%s%s\n", row->id, validation_verdict_name(row->verdict), row->what,
-           row->target, ours, tolerance, row->unit, validation_kind_name(row->kind), *row->note ? "; " : "", row->note);
+    printf("%-4s %-*s %-74s %13.9g %14s %8s %-8s %s%s%s\n", row->id, verdict_width,
+           validation_verdict_name(row->verdict), row->what, row->target, ours, tolerance, row->unit,
+           validation_kind_name(row->kind), *row->note ? "; " : "", row->note);
 }
 
 static void print_table(const struct validation_row *rows, int count)
 {
     int fails = 0, passes = 0;
-    printf("%-4s %-5s %-74s %13s %14s %8s %-8s %s\n", "", "", "", "published", "ours", "within", "unit", "kind");
+    int width = verdict_width(rows, count);
+    printf("%-4s %-*s %-74s %13s %14s %8s %-8s %s\n", "", width, "", "", "published", "ours", "within", "unit", "kind");
     for (int at = 0; at < count; at++) {
-        print_row(&rows[at]);
+        print_row(&rows[at], width);
         fails += rows[at].verdict == VALIDATION_FAIL;
         passes += rows[at].verdict == VALIDATION_PASS;
     }

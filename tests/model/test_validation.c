@@ -85,6 +85,23 @@ Test(validation, a_changed_population_fails)
     population_free(cells);
 }
 
+Test(validation, arithmetic_on_inputs_does_not_pass_for_a_genuine_check)
+{
+    static const char *const arithmetic[] = {"RISE: grants to 200 schools at GBP 100,000",
+                                             "EPI: extra cost a year of 420,000 teachers at GBP 500",
+                                             "NPQ reach after four years of observed starts"};
+    struct validation_row rows[VALIDATION_ROWS_MAX];
+    struct population *cells = cells_population();
+    int count = validate(cells, rows);
+    for (size_t row = 0; row < sizeof arithmetic / sizeof *arithmetic; row++) {
+        int at = 0;
+        while (at < count && strcmp(rows[at].what, arithmetic[row]) != 0) at++;
+        cr_assert_lt(at, count, "%s", arithmetic[row]);
+        cr_expect_eq(rows[at].kind, VALIDATION_INPUT, "%s", arithmetic[row]);
+    }
+    population_free(cells);
+}
+
 Test(validation, no_more_rows_than_there_is_room_for)
 {
     struct validation_row rows[3];

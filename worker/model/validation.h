@@ -1,5 +1,6 @@
 /* The model against published figures: V1 to V16 of the evidence. Every figure of ours comes from a run
- * of the model or from the population, here and now. */
+ * of the model or from the population, here and now, but for the two gaps of V13, which only restate what
+ * is published, and say so. */
 #pragma once
 
 #include <stdbool.h>
