@@ -633,7 +633,72 @@ Test(broker, a_report_in_several_messages_loses_nothing)
         held(bench, false, 1, &rest);
         bench->now_ms += LEDGER_REOPEN_MS;
     }
+    held(bench, false, MESSAGE_RANGES_MAX, ranges);
+    bench->now_ms += LEDGER_REOPEN_MS;
+    held(bench, false, MESSAGE_RANGES_MAX, ranges);
     cr_assert_eq(ledger_of(bench)->done.total, MESSAGE_RANGES_MAX + 10);
+    close_bench(bench);
+}
+
+Test(broker, blocks_that_are_lent_stay_so_when_others_are_lost)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 8);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    held(bench, false, 1, &(struct block_range){0, 4});
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct block_range lent = lease_to(bench, one).send.lease.blocks;
+    for (int report = 0; report < 2; report++) {
+        held(bench, false, 1, &(struct block_range){0, 2});
+        bench->now_ms += LEDGER_REOPEN_MS;
+    }
+    cr_assert_eq(ledger_of(bench)->done.total, 2);
+    cr_assert_eq(range_overlap(&ledger_of(bench)->taken, lent), lent.count);
+    close_bench(bench);
+}
+
+Test(broker, a_part_of_a_lease_that_is_done_leaves_the_rest_lent)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 64);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    struct broker_effect lease = lease_to(bench, one);
+    done(bench, one, lease.send.lease.token, lease.send.lease.blocks, 100);
+    lease = lease_to(bench, one);
+    const struct block_range lent = lease.send.lease.blocks;
+    cr_assert_gt(lent.count, 1);
+    done(bench, one, lease.send.lease.token, (struct block_range){lent.first, 1}, 100);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_DONE), 1);
+    cr_assert_eq(count_leases(bench, one), 0, "it still holds the lease");
+    cr_assert_eq(range_overlap(&ledger_of(bench)->taken, lent), lent.count);
+    close_bench(bench);
+}
+
+Test(broker, a_token_serves_only_the_worker_that_it_was_given_to)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 2);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect lease = lease_to(bench, one);
+    hello(bench, two, ROLE_WORKER, "w2", 1);
+    heartbeat(bench, two, 0, 1, &lease.send.lease.token);
+    failed(bench, two, lease.send.lease.token, lease.send.lease.blocks, CAUSE_ERROR);
+    cr_assert_eq(ledger_of(bench)->fault_count, 0);
+    cr_assert_eq(range_overlap(&ledger_of(bench)->taken, lease.send.lease.blocks), lease.send.lease.blocks.count);
+    close_bench(bench);
+}
+
+Test(broker, a_failure_of_other_blocks_than_were_lent_is_one_of_those_that_were)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 4);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    for (unsigned attempt = 0; attempt < LEDGER_ATTEMPTS; attempt++) {
+        const struct broker_effect lease = lease_to(bench, one);
+        failed(bench, one, lease.send.lease.token, (struct block_range){3, UINT64_C(1) << 39}, CAUSE_ERROR);
+    }
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_FAILED);
+    cr_assert_leq(ledger_of(bench)->failed, 4);
     close_bench(bench);
 }
 

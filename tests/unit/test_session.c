@@ -298,6 +298,27 @@ Test(session, a_sweep_that_cannot_be_had_fails_its_leases)
     close_bench(bench);
 }
 
+Test(session, what_was_asked_of_another_connection_is_asked_again_at_once)
+{
+    struct bench *bench = open_registered();
+    make_sweep(bench, 10, 9);
+    lease(bench, 77, 0, 1);
+    cr_assert_not_null(find_send(bench, MESSAGE_FETCH));
+    bench->message.kind = MESSAGE_STRANGER;
+    deliver(bench, SESSION_BROKER);
+    welcome(bench, "ipc:///a");
+    cr_assert_not_null(find_send(bench, MESSAGE_FETCH));
+    close_bench(bench);
+}
+
+Test(session, a_lease_that_comes_twice_is_one)
+{
+    struct bench *bench = open_computing(1);
+    lease(bench, 77, 0, 1);
+    cr_assert_eq(session_lease_count(bench->session), 1);
+    close_bench(bench);
+}
+
 Test(session, blocks_are_reported_only_after_they_are_folded)
 {
     struct bench *bench = open_computing(1);
