@@ -105,9 +105,17 @@ void ledger_return(struct ledger *ledger, struct block_range blocks)
     }
 }
 
+/* Whether adding the blocks makes no new range: they meet or touch one. */
+static bool joins(const struct range_set *set, struct block_range blocks)
+{
+    const uint64_t before = blocks.first > 0;
+    return range_overlap(set, (struct block_range){blocks.first - before, before + blocks.count + 1}) > 0;
+}
+
 bool ledger_done(struct ledger *ledger, struct block_range blocks, struct block_range *merged)
 {
-    if (ledger->done.count >= LEDGER_DONE_RANGES_MAX || !reserve_taken(ledger)) return false;
+    if (ledger->done.count >= LEDGER_DONE_RANGES_MAX && !joins(&ledger->done, blocks)) return false;
+    if (!reserve_taken(ledger)) return false;
     if (!range_add(&ledger->done, blocks)) return false;
     range_add(&ledger->taken, blocks);
     range_remove(&ledger->single, blocks); /* only advice: what stays for want of memory does no harm */

@@ -640,6 +640,28 @@ Test(broker, a_report_in_several_messages_loses_nothing)
     close_bench(bench);
 }
 
+Test(broker, a_sweep_in_too_many_pieces_can_still_be_finished)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 3 * LEDGER_DONE_RANGES_MAX);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    static struct block_range ranges[MESSAGE_RANGES_MAX];
+    uint64_t next = 0;
+    for (size_t round = 0; round < LEDGER_DONE_RANGES_MAX / MESSAGE_RANGES_MAX; round++) {
+        for (size_t at = 0; at < MESSAGE_RANGES_MAX; at++, next += 2) ranges[at] = (struct block_range){next, 1};
+        held(bench, false, MESSAGE_RANGES_MAX, ranges);
+    }
+    cr_assert_eq(ledger_of(bench)->done.count, LEDGER_DONE_RANGES_MAX);
+    held(bench, false, 1, &(struct block_range){next, 1});
+    cr_assert_eq(ledger_of(bench)->done.count, LEDGER_DONE_RANGES_MAX, "no room for one more");
+    held(bench, false, 1, &(struct block_range){1, 1});
+    cr_assert_eq(ledger_of(bench)->done.count, LEDGER_DONE_RANGES_MAX - 1, "a gap is closed");
+    held(bench, false, 1, &(struct block_range){next, 1});
+    held(bench, true, 1, &(struct block_range){0, 3 * LEDGER_DONE_RANGES_MAX});
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_DONE);
+    close_bench(bench);
+}
+
 Test(broker, blocks_that_are_lent_stay_so_when_others_are_lost)
 {
     struct bench *bench = open_bench();
