@@ -101,7 +101,11 @@ static size_t read_tail(const char *path, char *text, size_t text_bytes)
     off_t size = lseek(fd, 0, SEEK_END), from = size > (off_t)text_bytes - 1 ? size - (off_t)text_bytes + 1 : 0;
     ssize_t got = pread(fd, text, text_bytes - 1, from);
     close(fd);
-    return got > 0 ? (size_t)got : 0;
+    if (got <= 0) return 0;
+    const char *end = from > 0 ? memchr(text, '\n', (size_t)got) : NULL;
+    size_t skip = end ? (size_t)(end + 1 - text) : 0; /* what is left of the line before */
+    memmove(text, text + skip, (size_t)got - skip);
+    return (size_t)got - skip;
 }
 
 static void give_up(const struct children *children, const struct child *child, char *why, size_t why_bytes)
@@ -109,6 +113,7 @@ static void give_up(const struct children *children, const struct child *child, 
     char path[PATH_MAX + 64], tail[LOG_TAIL_BYTES + 1], end[64];
     name_log(children, child, path);
     tail[read_tail(path, tail, sizeof tail)] = '\0';
+    if (*tail == '\0') snprintf(tail, sizeof tail, "(it is empty; is the disk full?)\n");
     describe_end(child->status, end, sizeof end);
     snprintf(why, why_bytes, "%s (%s) %s, %d times in a short while; the end of its log:\n%s", child->program,
              child->name, end, CHILD_DEATHS_MAX, tail);

@@ -158,7 +158,7 @@ static enum exit_status finish(struct cluster *cluster, const struct job *job, c
                             .seconds = (double)(clock_ms() - cluster->start_ms) / 1000};
     if (options->json) print_json(&output, job, &report);
     else print_text(&output, job, cluster->root, &report);
-    return report_failed_draws(cluster->root);
+    return STATUS_DONE;
 }
 
 static enum cluster_status follow(struct cluster *cluster, const struct options *options)
@@ -213,9 +213,15 @@ static enum exit_status run_job(const struct job *job, const struct options *opt
     if (cluster_open(&cluster, job, &state, job_worker_count(options), stop_fd))
         status = compute(&cluster, job, &state, options);
     else fprintf(stderr, "goldthread run: %s\n", cluster.why);
-    bool some_done = cluster.progress.done > 0 || state.is_resumed;
+    bool keep = status != STATUS_DONE && !state.is_private && (cluster.progress.done > 0 || state.is_resumed);
+    if (keep && status == STATUS_FAILED)
+        fprintf(stderr,
+                "goldthread run: what was done is kept in %s; the same command goes on from there, or starts afresh "
+                "when that folder is removed\n",
+                state.folder);
+    if (status == STATUS_DONE) status = report_failed_draws(cluster.root);
     cluster_close(&cluster);
-    state_close(&state, status != STATUS_DONE && some_done);
+    state_close(&state, keep);
     return status;
 }
 

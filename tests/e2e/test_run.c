@@ -312,6 +312,35 @@ Test(run, a_program_that_ends_again_and_again_is_named)
     ran_free(&ran);
 }
 
+Test(run, a_damaged_store_is_named_with_the_way_out)
+{
+    write_sweep("s.yaml", 96);
+    pid_t run = start_run("2", "out");
+    wait_for_blocks(4);
+    cr_assert_eq(kill(run, SIGINT), 0);
+    cr_expect_eq(wait_program(run), 130);
+    char command[256];
+    snprintf(command, sizeof command, "find %s/state -name aggregator.db -exec truncate -s 5000 {} +", place_path());
+    cr_assert_eq(system(command), 0);
+    struct ran ran = GOLDTHREAD("run", "s.yaml", "--out", "out", "--quiet");
+    cr_expect_eq(ran.status, 1);
+    const char *log = strstr(ran.err, "the end of its log:\n"), *kept = strstr(ran.err, "is kept in ");
+    cr_assert(log && kept, "%s", ran.err);
+    const char *first = strchr(log, '\n') + 1;
+    cr_expect(strncmp(first, "goldthread-aggregator: ", 23) == 0 || strncmp(first, "20", 2) == 0,
+              "a line cut in half: %s", log);
+    char folder[256];
+    snprintf(folder, sizeof folder, "%s", kept + strlen("is kept in "));
+    folder[strcspn(folder, ";")] = '\0';
+    snprintf(command, sizeof command, "rm -r %.200s", folder);
+    cr_assert_eq(system(command), 0, "%s", command);
+    ran_free(&ran);
+    ran = GOLDTHREAD("run", "s.yaml", "--out", "out", "--quiet");
+    cr_expect_eq(ran.status, 0, "%s", ran.err);
+    ran_free(&ran);
+    expect_nothing_left();
+}
+
 Test(run, json_is_one_object_and_names_the_files)
 {
     struct ran ran = GOLDTHREAD("run", GOLDEN, "--design", "point", "--json");
@@ -352,6 +381,7 @@ Test(run, a_sweep_whose_draws_all_fail_has_failed)
     cr_expect_not_null(strstr(ran.err, "4 of 4 draws failed"), "%s", ran.err);
     json_t *result = parse_json(ran.out);
     cr_expect_eq(json_whole(result, "failed_draws"), 4);
+    cr_expect_eq(count_states(), 0, "there is nothing to go on from");
     json_decref(result);
     ran_free(&ran);
 }
