@@ -18,10 +18,10 @@
 #include "shell_store.h"
 #include "sweep_codec.h"
 
-#define TURN_MESSAGES    64u
-#define TURN_BYTES       (32u << 20)
-#define CACHE_BYTES      (256u << 20)
-#define MALFORMED_LOG_MS 1000u /* at most one line in this time */
+#define TURN_MESSAGES  64u
+#define TURN_BYTES     (32u << 20)
+#define CACHE_BYTES    (256u << 20)
+#define REFUSAL_LOG_MS 1000u /* at most one line of each kind in this time: others cause them */
 
 _Static_assert(TURN_MESSAGES <= AGGREGATOR_ANSWERS_MAX, "every message of a turn may need an answer");
 _Static_assert(SOCKET_ID_BYTES <= AGGREGATOR_PEER_BYTES, "a routing id fits a peer");
@@ -40,7 +40,7 @@ struct server {
     struct aggregator_config config;
     struct aggregator_event next; /* what an effect brought about; to be stepped after it */
     bool has_next, failed;
-    uint64_t malformed_logged_ms;
+    uint64_t malformed_logged_ms, refused_logged_ms, broker_error_logged_ms;
     struct aggregator_effects effects;
     struct message in, out;
     char fault[PAYLOAD_WHY_BYTES];
@@ -387,9 +387,18 @@ static void drive(struct server *server, const struct aggregator_event *first)
 
 /* ---- receiving ---- */
 
-static void log_broker_error(const struct message *message)
+/* Whether a line of a kind that others cause may be written. */
+static bool may_log(uint64_t *logged_ms)
 {
-    if (message->kind == MESSAGE_ERROR)
+    uint64_t now_ms = clock_ms();
+    if (*logged_ms > 0 && now_ms < *logged_ms + REFUSAL_LOG_MS) return false;
+    *logged_ms = now_ms;
+    return true;
+}
+
+static void log_broker_error(struct server *server, const struct message *message)
+{
+    if (message->kind == MESSAGE_ERROR && may_log(&server->broker_error_logged_ms))
         log_event(LOG_WARNING, "broker-refuses", "code=%d text=\"%s\"", (int)message->error.code, message->error.text);
 }
 
@@ -404,7 +413,7 @@ static size_t receive_broker(struct server *server)
             continue;
         }
         if (result != SOCKET_OK) break;
-        log_broker_error(&server->in);
+        log_broker_error(server, &server->in);
         drive(server, &(struct aggregator_event){.kind = EVENT_BROKER, .message = &server->in});
     }
     return count;
@@ -412,11 +421,7 @@ static size_t receive_broker(struct server *server)
 
 static void refuse_malformed(struct server *server, const struct aggregator_peer *peer, const char *why)
 {
-    uint64_t now_ms = clock_ms();
-    if (now_ms >= server->malformed_logged_ms + MALFORMED_LOG_MS) {
-        log_event(LOG_WARNING, "peer-malformed", "reason=\"%s\"", why);
-        server->malformed_logged_ms = now_ms;
-    }
+    if (may_log(&server->malformed_logged_ms)) log_event(LOG_WARNING, "peer-malformed", "reason=\"%s\"", why);
     if (peer->size > 0) tell_error(server, peer, ERROR_MALFORMED, why);
 }
 
@@ -434,7 +439,7 @@ static const char *read_payload(struct server *server)
 static void take_peer_message(struct server *server, const struct aggregator_peer *peer)
 {
     const char *fault = read_payload(server);
-    if (fault) log_event(LOG_WARNING, "partial-refused", "reason=\"%s\"", fault);
+    if (fault && may_log(&server->refused_logged_ms)) log_event(LOG_WARNING, "partial-refused", "reason=\"%s\"", fault);
     drive(server,
           &(struct aggregator_event){.kind = EVENT_PEER, .peer = *peer, .message = &server->in, .fault = fault});
     node_free(server->received); /* the core took no notice of it */
