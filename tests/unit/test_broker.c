@@ -481,6 +481,20 @@ Test(broker, a_lease_that_could_not_be_sent_is_ready_again)
 
 /* Results */
 
+Test(broker, a_worker_that_cannot_be_reached_gets_nothing_until_it_is_heard)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const uint64_t token = lease_to(bench, one).send.lease.token;
+    step(bench,
+         &(struct broker_event){.kind = BROKER_UNDELIVERED, .now_ms = bench->now_ms, .peer = one, .token = token});
+    cr_assert_eq(count_leases(bench, one), 0, "it would be sent in vain again and again");
+    heartbeat(bench, one, 2, 0, NULL);
+    cr_assert_eq(count_leases(bench, one), 1);
+    close_bench(bench);
+}
+
 Test(broker, blocks_done_twice_count_once)
 {
     struct bench *bench = open_bench();
