@@ -346,6 +346,8 @@ static void take_peer_message(struct step *step)
     case MESSAGE_RESULT:
         take_result(step);
         break;
+    case MESSAGE_ERROR:
+        break; /* an answer to it would be answered */
     default: {
         struct aggregator_effect *effect = emit(step, EFFECT_ERROR);
         effect->peer = step->event->peer;

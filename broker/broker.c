@@ -574,6 +574,8 @@ static void take_message(const struct step *step, const struct message *message)
     case MESSAGE_HELD:
         take_from_member(step, message);
         break;
+    case MESSAGE_ERROR:
+        break; /* an answer to it would be answered */
     default:
         answer_error(step, ERROR_REFUSED, "not a message for a broker");
     }

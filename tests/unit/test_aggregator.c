@@ -697,6 +697,16 @@ Test(aggregator, messages_that_are_not_for_it_are_refused)
 
 /* ---- results ---- */
 
+Test(aggregator, nobody_answers_an_error)
+{
+    struct shell *shell = new_shell(4);
+    const size_t said = shell->said_count;
+    *shell->message = (struct message){.kind = MESSAGE_ERROR};
+    step(shell, (struct aggregator_event){.kind = EVENT_PEER, .peer = peer(1), .message = shell->message});
+    cr_assert_eq(shell->said_count, said);
+    free_shell(shell);
+}
+
 Test(aggregator, a_result_is_served_before_during_and_after_folding)
 {
     struct shell *shell = new_shell(4);

@@ -925,6 +925,29 @@ Test(broker, items_are_given_to_anybody_and_unknown_ones_to_nobody)
     close_bench(bench);
 }
 
+Test(broker, nobody_answers_an_error)
+{
+    struct bench *bench = open_bench();
+    bench->message.kind = MESSAGE_ERROR;
+    deliver(bench, client);
+    cr_assert_eq(bench->effects.count, 0);
+    close_bench(bench);
+}
+
+Test(broker, only_blocks_that_are_not_done_want_workers)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 10);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    held(bench, false, 1, &(struct block_range){0, 6});
+    bench->message.kind = MESSAGE_STATUS;
+    bench->message.status.sweep = bench->id;
+    deliver(bench, client);
+    cr_assert(broker_compose(bench->broker, find_send(bench, client, MESSAGE_SWEEPS), &bench->message));
+    cr_assert_eq(bench->message.sweeps.wanted_workers, 4);
+    close_bench(bench);
+}
+
 Test(broker, status_tells_of_one_sweep_or_of_all)
 {
     struct bench *bench = open_bench();

@@ -18,6 +18,22 @@ Test(lease, answer_after_the_lease_ended_finds_nothing)
     lease_close(&table);
 }
 
+Test(lease, no_lease_has_token_0_and_no_two_broker_starts_give_the_same)
+{
+    struct lease_table table, next;
+    cr_assert(lease_open(&table, 7));
+    cr_assert(lease_open(&next, 8000000007));
+    cr_assert_null(lease_find(&table, 0), "a free slot is no lease");
+    for (uint32_t at = 0; at < LEASES_MAX; at++) {
+        const uint64_t token = lease_grant(&table, 0, 0, blocks, 100)->token;
+        lease_grant(&next, 0, 0, blocks, 100);
+        cr_assert_neq(token, 0);
+        cr_assert_null(lease_find(&next, token));
+    }
+    lease_close(&table);
+    lease_close(&next);
+}
+
 Test(lease, the_one_renewed_longest_ago_is_due_first)
 {
     struct lease_table table;
