@@ -950,6 +950,75 @@ Test(aggregator, any_order_of_arrival_and_any_restart_ends_in_the_same_bytes)
 
 /* ---- the cache of nodes ---- */
 
+/* A core alone, of one sweep of two blocks with the population that is built in. */
+struct lone {
+    struct aggregator *core;
+    struct digest sweep;
+    struct aggregator_effects effects;
+    struct message message;
+};
+
+static struct lone *new_lone(uint8_t result)
+{
+    struct lone *lone = calloc(1, sizeof *lone);
+    const struct aggregator_config config = {.built_in = {{1}}};
+    lone->core = aggregator_new(&config);
+    lone->sweep.bytes[0] = 2;
+    cr_assert(aggregator_load_sweep(lone->core, &lone->sweep, 2, &config.built_in, true, &(struct digest){{result}}));
+    return lone;
+}
+
+static void free_lone(struct lone *lone)
+{
+    aggregator_free(lone->core);
+    free(lone);
+}
+
+/* Whether the step led to such an effect. */
+static bool leads_to(struct lone *lone, struct aggregator_event event, enum aggregator_effect_kind kind)
+{
+    event.now_ms = 1000;
+    event.message = &lone->message;
+    aggregator_step(lone->core, &event, &lone->effects);
+    for (size_t at = 0; at < lone->effects.count; at++)
+        if (lone->effects.list[at].kind == kind) return true;
+    return false;
+}
+
+Test(aggregator, a_sweep_that_lost_a_node_with_its_store_is_not_complete)
+{
+    struct lone *lone = new_lone(9);
+    cr_assert(aggregator_load_node(lone->core, &lone->sweep, (struct fold_place){0, 1}));
+    lone->message.kind = MESSAGE_RESULT;
+    lone->message.result.sweep = lone->sweep;
+    leads_to(lone, (struct aggregator_event){.kind = EVENT_PEER}, EFFECT_OUTCOME);
+    cr_assert(leads_to(lone, (struct aggregator_event){.kind = EVENT_FLUSH}, EFFECT_OUTCOME));
+    aggregator_message(lone->core, &lone->effects.list[0], &lone->message);
+    cr_assert_not(lone->message.outcome.complete);
+    cr_assert(aggregator_is_sound(lone->core));
+    free_lone(lone);
+}
+
+Test(aggregator, a_table_is_made_after_damage_that_the_first_attempt_found)
+{
+    struct lone *lone = new_lone(0);
+    const struct fold_place place = {1, 0};
+    cr_assert(aggregator_load_node(lone->core, &lone->sweep, place));
+    cr_assert(leads_to(lone, (struct aggregator_event){.kind = EVENT_TICK}, EFFECT_RENDER));
+    cr_assert(leads_to(lone, (struct aggregator_event){.kind = EVENT_DAMAGED, .sweep = lone->sweep, .place = place},
+                       EFFECT_SET_ASIDE));
+    cr_assert(leads_to(lone, (struct aggregator_event){.kind = EVENT_FLUSH}, EFFECT_COMMIT));
+    leads_to(lone, (struct aggregator_event){.kind = EVENT_COMMITTED}, EFFECT_RENDER);
+    lone->message.kind = MESSAGE_PARTIAL;
+    lone->message.partial.sweep = lone->sweep;
+    lone->message.partial.level = place.level;
+    lone->message.partial.index = place.index;
+    cr_assert(leads_to(lone, (struct aggregator_event){.kind = EVENT_PEER}, EFFECT_KEEP));
+    cr_assert(leads_to(lone, (struct aggregator_event){.kind = EVENT_FLUSH}, EFFECT_COMMIT));
+    cr_assert(leads_to(lone, (struct aggregator_event){.kind = EVENT_COMMITTED}, EFFECT_RENDER));
+    free_lone(lone);
+}
+
 Test(cache, keeps_what_is_pinned_and_lets_the_oldest_go)
 {
     struct cache *cache = cache_new(3000);
