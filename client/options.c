@@ -33,7 +33,7 @@ struct known {
 
 static const struct known known[] = {
     {"workers", "N", TAKE_WORKERS, OPTION_WORKERS, "worker processes, 1 to 256 (default: one for each processor)"},
-    {"out", "DIR", TAKE_OUT, OPTION_OUT, "folder for the results; new, or empty"},
+    {"out", "DIR", TAKE_OUT, OPTION_OUT, "folder for the results, new or empty (run: results/NAME-DIGEST8 without it)"},
     {"population", "PATH", TAKE_POPULATION, OPTION_POPULATION, "england-2023, or a school file of your own"},
     {"set", "NAME=VALUE", TAKE_SET, OPTION_SWEEP, "fix a parameter in every scenario that does not set it itself"},
     {"design", "METHOD", TAKE_DESIGN, OPTION_SWEEP, "point, random or sobol"},

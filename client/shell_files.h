@@ -6,8 +6,8 @@
 
 #include "bytes.h"
 
-/* Reads a file, or a pipe that someone writes to, of at most `max` bytes; the buffer holds one byte more when it is larger (and so
- * does for endless devices). False: `why` says what is wrong, without the path. */
+/* Reads a file, or a pipe that someone writes to, of at most `max` bytes; the buffer holds one byte more when it is
+ * larger (and so does for endless devices). False: `why` says what is wrong, without the path. */
 bool file_read(const char *path, size_t max, struct buffer *out, char *why, size_t why_bytes);
 
 /* Writes a new file and waits until it is on disk. */
