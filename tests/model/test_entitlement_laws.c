@@ -372,12 +372,33 @@ Test(entitlement_laws, payback_is_searched_after_the_last_funded_year_of_either_
     cr_expect_eq(bench_figure(&bench, POLICY, -1, 0, "payback_year", 0), 5, "savings exceed the fee at once");
     bench_golden_thread(&bench);
     bench_set(&bench, "entitlement.funded_years", 6);
+    bench_set(&bench, "cost.fee_gbp", 0.01);
+    bench_set(&bench, "cost.cover_quintile_5_gbp", 0);
     bench_run(&bench, BASE);
     bench_set(&bench, "entitlement.funded_years", 2);
+    bench_set(&bench, "cost.fee_gbp", 1);
+    bench_set(&bench, "retention.early_career", 0.15);
     bench_run(&bench, POLICY);
+    cr_expect_gt(bench_figure(&bench, POLICY, BASE, 0, "pv_cost_gbp", 0), 0);
     cr_expect_eq(bench_figure(&bench, POLICY, BASE, 0, "payback_year", 0), 7, "the baseline spends until year 6");
     bench_close(&bench);
     population_free(school);
+}
+
+Test(entitlement_laws, spending_less_than_the_baseline_at_a_loss_is_not_paid_back_at_once)
+{
+    struct population *cells = cells_population();
+    struct bench bench = bench_open(cells, YEARS, 0);
+    bench_golden_thread(&bench);
+    bench_run(&bench, BASE);
+    bench_set(&bench, "entitlement.funded_years", 2);
+    bench_run(&bench, POLICY);
+    cr_assert_lt(bench_figure(&bench, POLICY, BASE, ENGLAND, "pv_cost_gbp", 0), 0);
+    cr_assert_lt(bench_figure(&bench, POLICY, BASE, ENGLAND, "exchequer_net_gbp", 0), 0);
+    cr_expect(isnan(bench_figure(&bench, POLICY, BASE, ENGLAND, "payback_year", 0)));
+    cr_expect(isnan(bench_figure(&bench, POLICY, BASE, ENGLAND, "payback_never_pct", 0)));
+    bench_close(&bench);
+    population_free(cells);
 }
 
 /* ---- the dynamic workforce ---- */

@@ -536,6 +536,7 @@ static double whole_run(const struct outcome *out, const struct outcome *minus, 
     if (strcmp(measure, "bcr") == 0) return pv[PV_EARNINGS] / pv[PV_COST];
     if (strcmp(measure, "exchequer_ratio") == 0) return (pv[PV_TAX] + pv[PV_SAVING]) / pv[PV_COST];
     if (strcmp(measure, "exchequer_net_gbp") == 0) return pv[PV_TAX] + pv[PV_SAVING] - pv[PV_COST];
+    if (strncmp(measure, "payback_", 8) == 0 && !(pv[PV_COST] > 0)) return NAN;
     if (strcmp(measure, "payback_year") == 0) return payback_of(out, minus, area);
     if (strcmp(measure, "payback_never_pct") == 0) return isnan(payback_of(out, minus, area)) ? 100 : 0;
     if (strcmp(measure, "break_even_effect_sd") == 0) return break_even_of(out, minus, area);

@@ -293,13 +293,15 @@ static void find_payback(const struct view *view, const struct view *minus, doub
                    layout->years + EARNING_LAST, found);
 }
 
+/* A scenario that costs less than the baseline has nothing to pay back: what it saves comes first and what
+ * it gives up comes later, so that the running sum begins above 0 even where the whole is a loss. */
 static void payback_year(const struct view *view, const struct view *minus, double *out)
 {
     model_lanes cost;
     take(view, minus, PART_PV_COST, cost);
     find_payback(view, minus, out);
     for (int i = 0; i < MODEL_LANES; i++)
-        if (cost[i] == 0 || out[i] == 0) out[i] = NAN;
+        if (!(cost[i] > 0) || out[i] == 0) out[i] = NAN;
 }
 
 static void payback_never_pct(const struct view *view, const struct view *minus, double *out)
@@ -309,7 +311,7 @@ static void payback_never_pct(const struct view *view, const struct view *minus,
     find_payback(view, minus, out);
     for (int i = 0; i < MODEL_LANES; i++) {
         double never = out[i] == 0 ? 100 : 0;
-        out[i] = cost[i] == 0 ? NAN : never;
+        out[i] = cost[i] > 0 ? never : NAN;
     }
 }
 
@@ -393,7 +395,8 @@ static const struct rule rules[] = {
     TOTAL(bcr, "ratio", ALWAYS, "pv_earnings_gbp / pv_cost_gbp"),
     TOTAL(exchequer_ratio, "ratio", ALWAYS, "(pv_tax_gbp + pv_saving_gbp) / pv_cost_gbp"),
     TOTAL(exchequer_net_gbp, "GBP", ALWAYS, "pv_tax_gbp + pv_saving_gbp - pv_cost_gbp"),
-    TOTAL(payback_year, "year", ALWAYS, "first year in which discounted saving and tax have covered the cost"),
+    TOTAL(payback_year, "year", ALWAYS,
+          "first year in which discounted saving and tax have covered the cost; undefined for a cost of 0 or less"),
     TOTAL(payback_never_pct, "%", ALWAYS, "share of draws with a cost that is never paid back"),
     TOTAL(break_even_effect_sd, "SD", ALWAYS, "effect.attainment_sd that pays back by value.break_even_year"),
     TOTAL(epi_cost_gbp, "GBP", IF_EPI, "EPI account: cost over ten years, discounted"),
