@@ -50,7 +50,8 @@ struct sweep {
     uint64_t seed;
     enum design_method method;
     uint64_t draws;                    /* at least 1; 1 for DESIGN_POINT */
-    uint32_t draws_per_block;          /* set by plan_open, a pure function of all but draws */
+    uint32_t draws_per_block;          /* set by plan_new, a pure function of all but draws; before: 0, or the
+                                          power of two that is asked for */
 
     uint32_t levels;                   /* bits 1 << enum area_level */
     uint32_t by;                       /* SWEEP_BY_... */

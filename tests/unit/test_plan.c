@@ -210,6 +210,26 @@ Test(plan, draws_per_block_do_not_depend_on_draws)
     plan_free(plan);
 }
 
+Test(plan, draws_per_block_are_what_the_sweep_asks_for_where_that_is_a_power_of_two_within_bounds)
+{
+    static const struct {
+        uint32_t asked, made;
+    } rows[] = {{1, 1}, {2, 2}, {64, 64}, {512, 512}, {0, 512}, {3, 512}, {511, 512}, {1024, 512}, {1u << 20, 512}};
+    for (size_t at = 0; at < sizeof rows / sizeof *rows; at++) {
+        linear_sweep(&sweep, 1000);
+        sweep.draws_per_block = rows[at].asked;
+        struct plan *plan = make();
+        cr_assert_eq(sweep.draws_per_block, rows[at].made, "asked %u, made %u", rows[at].asked, sweep.draws_per_block);
+        plan_free(plan);
+    }
+    sweep.draws = 1;
+    sweep.draws_per_block = 64;
+    sweep.method = DESIGN_POINT;
+    struct plan *plan = make();
+    cr_assert_eq(sweep.draws_per_block, 1, "a point is one draw, whatever is asked for");
+    plan_free(plan);
+}
+
 /* Many copies of a school, so that figures grow; each row is one area. */
 static void use_schools(size_t count)
 {

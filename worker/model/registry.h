@@ -3,5 +3,5 @@
 
 #include <goldthread/model.h>
 
-/* The built-in model of that name, or NULL. */
+/* The built-in model of that name (entitlement, or no-op for benchmarks), or NULL. */
 const struct model *model_find(const char *name);

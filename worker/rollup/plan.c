@@ -294,9 +294,10 @@ static bool count_figures(struct plan *plan, const struct complaint *complaint)
 static uint32_t choose_block_draws(const struct plan *plan)
 {
     if (plan->sweep->method == DESIGN_POINT) return 1;
-    uint32_t draws = PLAN_BLOCK_DRAWS_MAX;
+    uint32_t draws = PLAN_BLOCK_DRAWS_MAX, asked = plan->sweep->draws_per_block;
     while (draws > 1 && draws * plan->figure_count > PLAN_BLOCK_VALUES) draws /= 2;
-    return draws;
+    bool power_of_two = asked > 0 && (asked & (asked - 1)) == 0;
+    return power_of_two && asked < draws ? asked : draws;
 }
 
 /* --- names of columns --- */

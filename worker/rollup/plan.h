@@ -31,12 +31,12 @@ struct plan {
     size_t figure_count; /* column_count * area_count * kept_count */
 };
 
-/* Makes the plan, and sets sweep->draws_per_block: 1 for a point design, otherwise the largest power of
- * two within the bounds above; a pure function of the sweep without its number of draws, and the
- * population. Areas come by level (England, regions, authorities, schools), within a level by key, each
- * as a whole, then by phase, then by quintile where the sweep asks for it; combinations without a row of
- * the population are left out. NULL: `why` holds one line (too many figures, unknown measure, another
- * version of the model). The caller ends it with plan_free(). */
+/* Makes the plan, and sets sweep->draws_per_block: 1 for a point design, otherwise what the sweep asks for
+ * if that is a power of two, but at most the largest power of two within the bounds above, which is also
+ * what 0 stands for; a pure function of the sweep without its number of draws, and the population. Areas come by level
+ * (England, regions, authorities, schools), within a level by key, each as a whole, then by phase, then by quintile
+ * where the sweep asks for it; combinations without a row of the population are left out. NULL: `why` holds one line
+ * (too many figures, unknown measure, another version of the model). The caller ends it with plan_free(). */
 struct plan *plan_new(struct sweep *sweep, const struct population *population, const struct model *model, char *why,
                       size_t why_bytes);
 void plan_free(struct plan *plan);
