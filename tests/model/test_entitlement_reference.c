@@ -51,7 +51,8 @@ struct inputs {
     double share[BANDS], leave[BANDS], leave_now[BANDS], entry[BANDS];
     double funded, churn, initial, effect, phi, hours, dose, decay, rho, beta, quality, ramp, sigma, retention, fee;
     double replacement, hour_gbp, grades, grade_gbp, tau, penalty, rate, rate_long, months, points, break_even_year;
-    double rise, rise_effect, grant, rise_scale, dynamic, fte_total, headcount_total, scale, entrants, growth, vacancy;
+    double rise, rise_effect, grant, rise_scale, dynamic, fte_total, headcount_total, ks4_total, scale, entrants,
+        growth, vacancy;
     double temporary, epi, epi_cost, epi_pupils, epi_pv, epi_cohorts, epi_retention, flow, frontier_pupils, frontier_pv;
     double frontier_tax;
     int lag;
@@ -144,6 +145,7 @@ static void read_numbers(const struct draw *draw, struct inputs *in)
         {&in->dynamic, "workforce.mode"},
         {&in->fte_total, "workforce.fte_total"},
         {&in->headcount_total, "workforce.headcount_total"},
+        {&in->ks4_total, "workforce.ks4_pupils_total"},
         {&in->scale, "workforce.fte_scale"},
         {&in->entrants, "workforce.entrants_fte"},
         {&in->growth, "workforce.entrants_growth"},
@@ -397,7 +399,7 @@ static double frontier_of(const struct outcome *out, int area, int year)
     const struct inputs *in = &out->in;
     double sum = 0;
     for (int t = 1; t <= year; t++) sum += fmin(1, t / in->ramp) * discount(in, t);
-    return in->quality * in->frontier_pupils * in->frontier_pv * sum * out->sums[area].ks4 / out->sums[0].ks4;
+    return in->quality * in->frontier_pupils * in->frontier_pv * sum * out->sums[area].ks4 / in->ks4_total;
 }
 
 static double gap_of(const struct sums *sums, double beta, int year)
@@ -511,8 +513,8 @@ static double epi_of(const struct outcome *out, int area, const char *measure)
 {
     const struct inputs *in = &out->in;
     double cohorts = in->flow != 0 ? epi_annuity(in, 0) : in->epi_cohorts + epi_annuity(in, 1);
-    double cost = in->epi * in->epi_cost * epi_annuity(in, 0) * out->sums[area].heads / out->sums[0].heads;
-    double benefit = in->epi * in->epi_pupils * in->epi_pv * cohorts * out->sums[area].ks4 / out->sums[0].ks4;
+    double cost = in->epi * in->epi_cost * epi_annuity(in, 0) * out->sums[area].heads / in->headcount_total;
+    double benefit = in->epi * in->epi_pupils * in->epi_pv * cohorts * out->sums[area].ks4 / in->ks4_total;
     if (strcmp(measure, "epi_cost_gbp") == 0) return cost;
     if (strcmp(measure, "epi_benefit_gbp") == 0) return benefit;
     if (strcmp(measure, "epi_net_gbp") == 0) return benefit - cost;

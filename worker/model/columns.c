@@ -60,6 +60,7 @@ static const char *const names[COLUMN_COUNT] = {
     "workforce.mode",
     "workforce.fte_total",
     "workforce.headcount_total",
+    "workforce.ks4_pupils_total",
     "workforce.fte_scale",
     "workforce.band_share_1",
     "workforce.band_share_2",

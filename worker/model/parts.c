@@ -298,32 +298,28 @@ static void count_entrants(const struct model_run *run, const struct area_terms 
     }
 }
 
-/* What share of the population an area is; of nothing, nothing. */
-static double share_of(double area, double population)
-{
-    return population > 0 ? area / population : 0;
-}
-
-/* e9: regions share costs by headcount and benefits by KS4 pupils; e10: by KS4 pupils. */
-static void share_accounts(const struct model_run *run, const struct area_weights *area, const struct area_terms *terms,
-                           const double *scale, model_lanes *parts)
+/* e9, e10: an area's share of a national account, costs by headcount (that is, by FTE) and benefits by KS4
+ * pupils. Of the nation and not of the population, so that a part of England keeps its own size (e0). */
+static void share_accounts(const struct model_run *run, const struct settings *settings,
+                           const struct area_weights *area, const struct area_terms *terms, model_lanes *parts)
 {
     const struct layout *layout = &run->layout;
-    double by_fte = share_of(area->all.fte, run->groups.population.fte);
-    double by_ks4 = share_of(area->all.ks4, run->groups.population.ks4);
+    const double *scale = setting(settings, COLUMN_FTE_SCALE), *fte = setting(settings, COLUMN_FTE_TOTAL);
+    const double *pupils = setting(settings, COLUMN_KS4_PUPILS_TOTAL);
     if (run->has_epi) {
         model_lanes leavers;
         lanes_weigh(terms->fte, terms->fte_count, run->space.workforce.rate, leavers);
         for (int i = 0; i < MODEL_LANES; i++) {
-            parts[layout->epi][i] = run->epi.cost_gbp[i] * by_fte;
-            parts[layout->epi + 1][i] = run->epi.benefit_gbp[i] * by_ks4;
+            parts[layout->epi][i] = run->epi.cost_gbp[i] * (area->all.fte * scale[i] / fte[i]);
+            parts[layout->epi + 1][i] = run->epi.benefit_gbp[i] * (area->all.ks4 / pupils[i]);
             parts[layout->epi + 2][i] = run->epi.retention[i] * (scale[i] * leavers[i]);
         }
     }
     if (!run->has_frontier) return;
     memcpy(parts[layout->frontier_tax], run->frontier.tax_share, sizeof *parts);
     for (uint32_t at = 0; at < run->years; at++)
-        for (int i = 0; i < MODEL_LANES; i++) parts[layout->frontier + at][i] = run->frontier.pv_gbp[at][i] * by_ks4;
+        for (int i = 0; i < MODEL_LANES; i++)
+            parts[layout->frontier + at][i] = run->frontier.pv_gbp[at][i] * (area->all.ks4 / pupils[i]);
 }
 
 void parts_of_area(struct model_run *run, const struct settings *settings, size_t area, model_lanes *parts)
@@ -350,5 +346,5 @@ void parts_of_area(struct model_run *run, const struct settings *settings, size_
     sum_money(run, &gains, scratch.cost, parts);
     copy_conversions(run, settings, parts);
     if (run->may_be_dynamic) count_entrants(run, &terms, scale, parts);
-    share_accounts(run, weights, &terms, scale, parts);
+    share_accounts(run, settings, weights, &terms, parts);
 }

@@ -155,10 +155,19 @@ static void check_epi_increment(struct report *report)
                                                  .note = "published to one digit"});
 }
 
+/* Central values, and national accounts in full for this population, whatever part of England it is. */
+static void reset_as_nation(struct trial *trial)
+{
+    const struct weights *all = &trial->run->groups.population;
+    trial_reset(trial);
+    if (all->fte > 0) trial_set(trial, COLUMN_FTE_TOTAL, all->fte * trial_value(trial, COLUMN_FTE_SCALE));
+    if (all->ks4 > 0) trial_set(trial, COLUMN_KS4_PUPILS_TOTAL, all->ks4);
+}
+
 static void check_epi_account(struct report *report)
 {
     struct trial *trial = report->ten;
-    trial_reset(trial);
+    reset_as_nation(trial);
     trial_set(trial, COLUMN_EPI_ENABLED, 1);
     trial_run(trial);
     const struct {
@@ -235,7 +244,7 @@ static void check_epi_retention(struct report *report)
 
 static void run_frontier(struct trial *trial, double ramp_years)
 {
-    trial_reset(trial);
+    reset_as_nation(trial);
     trial_set(trial, COLUMN_TEACHING_QUALITY_SD, 1);
     trial_set(trial, COLUMN_QUALITY_RAMP_YEARS, ramp_years);
     trial_run(trial);
@@ -490,7 +499,7 @@ static void check_gaps(struct report *report)
 static void check_annuities(struct report *report)
 {
     struct trial *trial = report->ten;
-    trial_reset(trial);
+    reset_as_nation(trial);
     trial_set(trial, COLUMN_EPI_ENABLED, 1);
     trial_set(trial, COLUMN_EPI_COST_GBP_PER_YEAR, 1);
     trial_set(trial, COLUMN_TEACHING_QUALITY_SD, 1);
