@@ -172,6 +172,10 @@ static const struct field outcome_fields[] = {
     {DIGEST(outcome.sweep)},  {UINT64(outcome.blocks)}, {UINT64(outcome.draws)},
     {BOOL(outcome.complete)}, {DIGEST(outcome.digest)}, {BYTES(outcome.node, MESSAGE_BYTES_MAX)},
 };
+static const struct field store_fields[] = {
+    {UINT64(store.store)},
+    {UINT64(store.commits)},
+};
 
 struct shape {
     const char *name;
@@ -204,6 +208,7 @@ static const struct shape shapes[MESSAGE_KIND_END] = {
     SHAPE(WANTED, wanted_fields),
     SHAPE(RESULT, result_fields),
     SHAPE(OUTCOME, outcome_fields),
+    SHAPE(STORE, store_fields),
 };
 
 const char *message_kind_name(enum message_kind kind)

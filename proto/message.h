@@ -60,6 +60,8 @@ enum message_kind {
     MESSAGE_RESULT, /* send what is folded of this sweep */
     /* aggregator -> client */
     MESSAGE_OUTCOME, /* answer to RESULT */
+    /* aggregator -> broker, and its answer */
+    MESSAGE_STORE, /* which store the sender writes to, and how far it is */
     MESSAGE_KIND_END
 };
 
@@ -183,6 +185,9 @@ struct message {
             struct digest digest;
             struct span node;
         } outcome; /* node: empty when nothing is folded */
+        struct {
+            uint64_t store, commits; /* store: its random identity; commits: on disk, ever */
+        } store;
     };
 };
 

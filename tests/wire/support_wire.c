@@ -302,6 +302,10 @@ void sample_message(enum message_kind kind, struct message *message)
         message->outcome.digest = RESULT;
         message->outcome.node = span_of("(a node)");
         break;
+    case MESSAGE_STORE:
+        message->store.store = 0x0123456789abcdef;
+        message->store.commits = 187500;
+        break;
     case MESSAGE_GOODBYE:
     case MESSAGE_STRANGER:
     case MESSAGE_KIND_END:
@@ -419,6 +423,9 @@ void sample_largest_message(enum message_kind kind, struct message *message)
     case MESSAGE_OUTCOME:
         message->outcome.blocks = message->outcome.draws = UINT64_MAX;
         message->outcome.node = (struct span){bytes, sizeof bytes};
+        break;
+    case MESSAGE_STORE:
+        message->store.store = message->store.commits = UINT64_MAX;
         break;
     default: /* nothing that can be larger */
         break;

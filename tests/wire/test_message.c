@@ -271,7 +271,7 @@ Test(message, malformed_messages_are_refused_with_a_reason)
         {"version of the largest number", "92 cf ff ff ff ff ff ff ff ff 03", "version"},
         {"a version that is text", "92 a1 31 03", "not a whole number of at least 0"},
         {"kind 0", "92 01 00", "unknown kind"},
-        {"the kind behind the last", "92 01 17", "unknown kind"},
+        {"a kind that nothing has", "92 01 7f", "unknown kind"},
         {"kind of the largest number", "92 01 cf ff ff ff ff ff ff ff ff", "unknown kind"},
         {"GOODBYE with a field", "93 01 03 c0", "wrong number of fields"},
         {"ERROR without its text", "93 01 07 01", "wrong number of fields"},
