@@ -1,9 +1,11 @@
 #include "rows.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "csv.h"
+#include "utf8.h"
 #include "words.h"
 
 #define COLUMNS_MAX 16
@@ -28,11 +30,19 @@ static void put_string(struct buffer *out, const char *text)
     put(out, "\"");
 }
 
+/* JSON wants a digit on both sides of a point, and neither a plus nor a zero in front. */
+static bool is_json_number(const char *text)
+{
+    double value;
+    const char *digits = text + (*text == '-'), *point = strchr(digits, '.');
+    if (!isdigit((unsigned char)digits[0]) || (digits[0] == '0' && isdigit((unsigned char)digits[1]))) return false;
+    return (point == NULL || isdigit((unsigned char)point[1])) && word_number(text, &value);
+}
+
 /* A number as the table spells it is a number in JSON; an empty field is null. */
 static bool put_value(struct buffer *out, const char *text)
 {
-    double value;
-    if (*text && !word_number(text, &value)) return false;
+    if (*text && !is_json_number(text)) return false;
     put(out, *text ? text : "null");
     return true;
 }
@@ -42,12 +52,17 @@ struct columns {
     size_t count;
 };
 
+static bool read_text(struct span field, char *text, size_t room)
+{
+    return csv_text(field, text, room) && utf8_prefix(text, strlen(text)) == strlen(text);
+}
+
 static bool read_columns(const struct csv_row *row, struct columns *columns)
 {
     if (row->count > COLUMNS_MAX) return false;
     columns->count = row->count;
     for (size_t at = 0; at < row->count; at++)
-        if (!csv_text(row->fields[at], columns->names[at], NAME_BYTES)) return false;
+        if (!read_text(row->fields[at], columns->names[at], NAME_BYTES)) return false;
     return true;
 }
 
@@ -57,7 +72,7 @@ static bool put_row(const struct columns *columns, const struct csv_row *row, st
     put(out, "{");
     for (size_t at = 0; at < row->count; at++) {
         char text[FIELD_BYTES];
-        if (!csv_text(row->fields[at], text, sizeof text)) return false;
+        if (!read_text(row->fields[at], text, sizeof text)) return false;
         put(out, at ? "," : "");
         put_string(out, columns->names[at]);
         put(out, ":");
@@ -71,7 +86,7 @@ static bool put_row(const struct columns *columns, const struct csv_row *row, st
 bool rows_to_json(struct span csv, struct buffer *out, char *why, size_t why_bytes)
 {
     struct csv reader;
-    struct csv_row row;
+    struct csv_row row = {.line = 1};
     struct columns columns;
     csv_open(&reader, csv);
     enum csv_status status = csv_next(&reader, &row);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan.h"
 #include "setting.h"
 #include "uncertainty.h"
 #include "words.h"
@@ -38,6 +39,13 @@ const char *scenario_area_name(enum area_level level)
     return area_names[level];
 }
 
+/* What people wrote is quoted in messages, and may hold line ends or worse. */
+static void keep_on_one_line(char *text)
+{
+    for (; *text; text++)
+        if (iscntrl((unsigned char)*text)) *text = '?';
+}
+
 static void __attribute__((format(printf, 4, 5)))
 fault_at(struct reader *reader, uint32_t line, uint32_t column, const char *format, ...)
 {
@@ -48,6 +56,7 @@ fault_at(struct reader *reader, uint32_t line, uint32_t column, const char *form
     va_start(values, format);
     vsnprintf(reader->why + used, SCENARIO_WHY_BYTES - (size_t)used, format, values);
     va_end(values);
+    keep_on_one_line(reader->why);
 }
 
 #define fault(reader, node, ...) fault_at(reader, (node)->line, (node)->column, __VA_ARGS__)
@@ -61,6 +70,7 @@ static void __attribute__((format(printf, 2, 3))) fault_option(struct reader *re
     va_start(values, format);
     vsnprintf(reader->why, SCENARIO_WHY_BYTES, format, values);
     va_end(values);
+    keep_on_one_line(reader->why);
 }
 
 static void __attribute__((format(printf, 2, 3))) note(struct reader *reader, const char *format, ...)
@@ -69,8 +79,9 @@ static void __attribute__((format(printf, 2, 3))) note(struct reader *reader, co
     if (out->note_count == SCENARIO_NOTES_MAX) return;
     va_list values;
     va_start(values, format);
-    vsnprintf(out->notes[out->note_count++], SCENARIO_NOTE_BYTES, format, values);
+    vsnprintf(out->notes[out->note_count], SCENARIO_NOTE_BYTES, format, values);
     va_end(values);
+    keep_on_one_line(out->notes[out->note_count++]);
 }
 
 static const char *list_at(const void *context, size_t at)
@@ -190,7 +201,7 @@ static void read_model(struct reader *reader, const struct yaml_node *root,
     const char *name = node && node->kind == YAML_SCALAR ? node->text : node ? "" : "entitlement";
     const struct model *model = find_model(name);
     if (!model) {
-        if (node) fault(reader, node, "no model is called `%.64s`; allowed is entitlement", name);
+        if (node) fault(reader, node, "no model is called `%.64s`; allowed are entitlement and no-op", name);
         else fault(reader, root, "the model `entitlement` is missing in this program");
         return;
     }
@@ -362,9 +373,20 @@ static void read_method(struct reader *reader, const struct yaml_node *node)
     fault(reader, node, "no design is called `%.64s`%s", kind_name(node), allowed);
 }
 
+/* Draws of a block, where the plan's own choice is not wanted: smaller blocks spread a few long draws
+ * over more workers, and blocks of one draw show what a block costs. */
+static uint32_t read_block(struct reader *reader, const struct yaml_node *node)
+{
+    uint64_t draws = read_whole(reader, node, "block", 1, PLAN_BLOCK_DRAWS_MAX);
+    if ((draws & (draws - 1)) != 0)
+        fault(reader, node, "block is %.64s; allowed is a power of two from 1 to %u", kind_name(node),
+              PLAN_BLOCK_DRAWS_MAX);
+    return (uint32_t)draws;
+}
+
 static void read_design(struct reader *reader, const struct yaml_node *root)
 {
-    static const char *const keys[] = {"method", "draws"};
+    static const char *const keys[] = {"method", "draws", "block"};
     struct sweep *sweep = reader->sweep;
     sweep->method = DESIGN_SOBOL;
     sweep->draws = SCENARIO_DRAWS;
@@ -378,6 +400,8 @@ static void read_design(struct reader *reader, const struct yaml_node *root)
     const struct yaml_node *method = value_of(node, "method"), *draws = value_of(node, "draws");
     if (method) read_method(reader, method);
     if (draws) sweep->draws = read_whole(reader, draws, "draws", 1, SWEEP_DRAWS_MAX);
+    const struct yaml_node *block = value_of(node, "block");
+    if (block) sweep->draws_per_block = read_block(reader, block);
 }
 
 /* A list of names, each found in `words`, as bits. */

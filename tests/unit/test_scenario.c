@@ -249,6 +249,9 @@ Test(scenario, wrong_keys_are_shown_with_the_nearest_one)
         {GOOD "outputs: {by: [quintiles]}\n", "4:16", "did you mean `quintile`?"},
         {GOOD "outputs: {measures: [bcr, cost_gpb]}\n", "4:27", "did you mean `cost_gbp`?"},
         {GOOD "model: entitlment\n", "4:8", "no model is called"},
+        {GOOD "design: {method: random, block: 3}\n", "4:33", "a power of two from 1 to 512"},
+        {GOOD "design: {method: random, block: 1024}\n", "4:33", "a whole number from 1 to 512"},
+        {GOOD "design: {method: random, block: 0}\n", "4:33", "a whole number from 1 to 512"},
     };
     check_wrong(rows, COUNT(rows));
 }
@@ -379,6 +382,21 @@ Test(scenario, a_file_without_a_byte_is_empty)
     char why[SCENARIO_WHY_BYTES];
     cr_expect_null(scenario_read((struct span){0}, "f", NULL, model_find, why));
     cr_expect_str_eq(why, "f:1:1: the file is empty; a YAML mapping is wanted");
+}
+
+Test(scenario, a_fault_is_one_line_whatever_it_quotes)
+{
+    static const char sweep[] = "sweep: x\nscenarios: [{name: a}]\n";
+    const struct scenario_overrides options[] = {
+        {.sets = {"no\nsuch=1"}, .set_count = 1}, {.design = "so\nbol"}, {.draws = "1\t"}, {.seed = "\r"}};
+    char why[SCENARIO_WHY_BYTES];
+    for (size_t at = 0; at < sizeof options / sizeof *options; at++) {
+        cr_assert_null(read(sweep, &options[at], why), "%zu", at);
+        for (const char *letter = why; *letter; letter++)
+            cr_assert((unsigned char)*letter >= ' ', "%zu: byte %d in %s", at, *letter, why);
+    }
+    cr_assert_null(read("\"swe\\nep\": x\n", NULL, why));
+    cr_assert_null(strchr(why, '\n'), "%s", why);
 }
 
 Test(scenario, zeros_and_endless_files_are_refused_quickly)
