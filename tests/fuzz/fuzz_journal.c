@@ -1,0 +1,198 @@
+/* The broker's journal, damaged. The first byte chooses: the rest is a whole database file, or a log beside
+ * a sound database, or a list of edits to a sound one. Whatever it is, nothing crashes; and when a database
+ * was edited, either somebody is told, or everything that was in it is still there. */
+#include <string.h>
+#include <unistd.h>
+
+#include "digest.h"
+#include "net/process.h"
+#include "population_codec.h"
+#include "targets.h"
+
+/* The shell tells of damage by its log only: here it is counted. */
+static unsigned damage_count;
+
+__attribute__((format(printf, 3, 4))) static void count_damage(enum log_level level, const char *event,
+                                                               const char *format, ...)
+{
+    fuzz_require(level == LOG_ERROR && event[0] != 0 && format[0] != 0);
+    damage_count++;
+}
+
+#define log_event count_damage
+#include "../../broker/shell_journal.c"
+#undef log_event
+
+#define SWEEPS 2
+#define BLOCKS 64u
+
+struct original { /* a database that is sound, and what is in it */
+    struct buffer file;
+    struct digest sweeps[SWEEPS];
+    struct broker *broker;
+};
+
+static void keep_all(struct journal *journal, struct broker *broker, const struct broker_effects *effects)
+{
+    for (size_t at = 0; at < effects->count; at++)
+        if (effects->list[at].kind != BROKER_SEND && effects->list[at].kind != BROKER_NOTE)
+            fuzz_require(journal_keep(journal, broker, &effects->list[at]));
+    fuzz_require(journal_commit(journal));
+}
+
+static void step(struct journal *journal, struct broker *broker, const char *peer, const struct message *message)
+{
+    static struct broker_effects effects;
+    struct broker_event event = {.kind = BROKER_MESSAGE, .now_ms = 1, .message = message};
+    event.peer.size = (uint8_t)strlen(peer);
+    memcpy(event.peer.bytes, peer, event.peer.size);
+    broker_step(broker, &event, &effects);
+    keep_all(journal, broker, &effects);
+}
+
+/* Two sweeps; of the first some blocks are done, the second is cancelled. */
+static void fill(struct original *original, struct journal *journal)
+{
+    static struct message message;
+    const uint8_t words[] = "a population";
+    const struct span population = {words, sizeof words};
+    const struct digest digest = digest_of(population);
+    for (uint8_t at = 0; at < SWEEPS; at++) {
+        struct buffer sweep = {0};
+        original->sweeps[at] = small_sweep(at, BLOCKS, &digest, &sweep);
+        message.kind = MESSAGE_SUBMIT;
+        message.submit.sweep = buffer_span(&sweep);
+        message.submit.population = population;
+        step(journal, original->broker, "client", &message);
+        buffer_free(&sweep);
+    }
+    message = (struct message){.kind = MESSAGE_HELLO, .hello = {.role = ROLE_AGGREGATOR, .name = "a", .instance = 1}};
+    step(journal, original->broker, "aggregator", &message);
+    message = (struct message){.kind = MESSAGE_HELD, .held = {.sweep = original->sweeps[0], .count = 3}};
+    for (uint32_t at = 0; at < 3; at++) message.held.ranges[at] = (struct block_range){at * 10 + 1, at + 2};
+    step(journal, original->broker, "aggregator", &message);
+    message = (struct message){.kind = MESSAGE_CANCEL, .cancel = {.sweep = original->sweeps[1]}};
+    step(journal, original->broker, "client", &message);
+}
+
+/* Small pages make a small file, in which an edit hits something sooner. */
+static void shrink_pages(const char *path)
+{
+    sqlite3 *db = NULL;
+    fuzz_require(sqlite3_open(path, &db) == SQLITE_OK);
+    fuzz_require(sqlite3_exec(db, "PRAGMA journal_mode = DELETE; PRAGMA page_size = 512; VACUUM", NULL, NULL, NULL) ==
+                 SQLITE_OK);
+    fuzz_require(sqlite3_close(db) == SQLITE_OK);
+}
+
+static struct broker *new_broker(void)
+{
+    struct broker *broker = broker_new(&(struct broker_setup){500, 5000, 1});
+    fuzz_require(broker != NULL);
+    return broker;
+}
+
+static const struct original *original_database(void)
+{
+    static struct original original;
+    static pid_t owner;
+    char why[512], path[600];
+    if (owner == getpid()) return &original;
+    owner = getpid();
+    original = (struct original){.broker = new_broker()};
+    fuzz_empty_folder();
+    struct journal *journal = journal_open(fuzz_folder(), why, sizeof why);
+    fuzz_require(journal != NULL);
+    fill(&original, journal);
+    journal_close(journal);
+    snprintf(path, sizeof path, "%s/broker.db", fuzz_folder());
+    shrink_pages(path);
+    fuzz_read_file("broker.db", &original.file);
+    return &original;
+}
+
+/* Each edit: where, what to do, with what. */
+static void edit(struct choices *choices, struct buffer *file)
+{
+    for (unsigned count = 0; count < 16 && choices_left(choices) && file->size > 0; count++) {
+        const size_t at = choose_below(choices, file->size);
+        const uint8_t what = choose_byte(choices), with = choose_byte(choices);
+        const size_t run = with < file->size - at ? with : file->size - at;
+        if (what % 8 < 6) file->data[at] ^= with;
+        else if (what % 8 == 6) memset(file->data + at, 0, run);
+        else file->size = at; /* cut off */
+    }
+}
+
+static bool same_sweep(const struct ledger *a, const struct ledger *b)
+{
+    if (b == NULL || a->state != b->state || a->blocks != b->blocks || a->population_kept != b->population_kept ||
+        a->done.count != b->done.count || strcmp(a->name, b->name) != 0)
+        return false;
+    for (size_t at = 0; at < a->done.count; at++)
+        if (a->done.items[at].first != b->done.items[at].first || a->done.items[at].count != b->done.items[at].count)
+            return false;
+    return true;
+}
+
+/* Opens what is in the folder. True: it was read, and nobody was told of damage. */
+static bool open_quietly(struct broker *broker, struct journal **journal)
+{
+    char why[512] = "";
+    damage_count = 0;
+    *journal = journal_open(fuzz_folder(), why, sizeof why);
+    if (*journal == NULL) {
+        fuzz_require(why[0] != 0);
+        return false;
+    }
+    if (!journal_restore(*journal, broker, why, sizeof why)) {
+        fuzz_require(why[0] != 0);
+        return false;
+    }
+    fuzz_require(broker_is_sound(broker));
+    return damage_count == 0;
+}
+
+static void require_items(struct journal *journal, const struct original *original, struct broker *broker, bool quiet)
+{
+    for (size_t at = 0; at < SWEEPS; at++) {
+        const struct ledger *ledger = broker_sweep(original->broker, &original->sweeps[at]);
+        struct span bytes;
+        if (quiet) fuzz_require(same_sweep(ledger, broker_sweep(broker, &original->sweeps[at])));
+        damage_count = 0;
+        const bool found = journal_item(journal, ITEM_SWEEP, &original->sweeps[at], &bytes);
+        const struct digest actual = found ? digest_of(bytes) : (struct digest){{0}};
+        if (found) fuzz_require(digest_equal(&actual, &original->sweeps[at]));
+        else fuzz_require(!quiet || damage_count > 0);
+        if (journal_item(journal, ITEM_POPULATION, &ledger->population, &bytes)) {
+            const struct digest population = digest_of(bytes);
+            fuzz_require(digest_equal(&population, &ledger->population));
+        }
+    }
+}
+
+int FUZZ_TARGET(journal)(const uint8_t *data, size_t size)
+{
+    const struct original *original = original_database();
+    struct choices choices = choices_of(data, size);
+    const uint8_t kind = choose_byte(&choices) % 4;
+    const struct span rest = {choices.at, (size_t)(choices.end - choices.at)};
+    struct buffer file = {0};
+    struct broker *broker = new_broker();
+    struct journal *journal = NULL;
+    fuzz_empty_folder();
+    if (kind == 0) {
+        fuzz_write_file("broker.db", rest);
+    } else {
+        buffer_append(&file, original->file.data, original->file.size);
+        if (kind == 1) fuzz_write_file("broker.db-wal", rest);
+        else edit(&choices, &file);
+        fuzz_write_file("broker.db", buffer_span(&file));
+    }
+    const bool quiet = open_quietly(broker, &journal);
+    if (journal != NULL && kind >= 2) require_items(journal, original, broker, quiet);
+    journal_close(journal);
+    broker_free(broker);
+    buffer_free(&file);
+    return 0;
+}
