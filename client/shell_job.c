@@ -1,6 +1,7 @@
 #include "shell_job.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,10 +132,27 @@ void job_close(struct job *job)
     *job = (struct job){0};
 }
 
+/* A population far from the size of the built-in one holds a part of England, or more than England. */
+static void print_size_note(const struct job *job)
+{
+    struct population *whole = job->population_path[0] ? population_built_in() : NULL;
+    if (!whole) return;
+    double fte = 0, whole_fte = 0;
+    for (size_t at = 0; at < job->population->count; at++) fte += job->population->fte[at];
+    for (size_t at = 0; at < whole->count; at++) whole_fte += whole->fte[at];
+    if (fabs(fte - whole_fte) > 0.01 * whole_fte)
+        fprintf(
+            stderr,
+            "note: this population has %.1f %% of England's teachers; `England` in the figures is this population\n",
+            100 * fte / whole_fte);
+    population_free(whole);
+}
+
 void job_print_notes(const struct job *job, const struct options *options)
 {
-    for (size_t at = 0; at < job->scenario->note_count && !options->quiet; at++)
-        fprintf(stderr, "note: %s\n", job->scenario->notes[at]);
+    if (options->quiet) return;
+    for (size_t at = 0; at < job->scenario->note_count; at++) fprintf(stderr, "note: %s\n", job->scenario->notes[at]);
+    print_size_note(job);
 }
 
 uint64_t job_model_runs(const struct job *job)

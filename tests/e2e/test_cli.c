@@ -42,6 +42,20 @@ static void expect_refused(const struct ran *ran, const char *file, const char *
     cr_expect_not(exists("results"), "%s: results were written", what);
 }
 
+Test(cli, a_population_that_is_not_all_of_england_is_noted)
+{
+    write_text("one.csv", "urn,la,la_name,region,phase,pupils,fsm6_pct,fsm6_quintile,rise_2025,teachers_fte_est,"
+                          "ks4_pupils_2024,ks4_disadv_pct_2024\n"
+                          "1,201,City of London,London,secondary,900,20,3,0,4633.664,150,25\n");
+    struct ran ran = GOLDTHREAD("check", GOLDTHREAD_SOURCE "/scenarios/golden-thread.yaml", "--population", "one.csv");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    cr_expect(strstr(ran.err, "this population has 1.0 % of England's teachers"), "%s", ran.err);
+    ran_free(&ran);
+    ran = GOLDTHREAD("check", GOLDTHREAD_SOURCE "/scenarios/golden-thread.yaml");
+    cr_expect_null(strstr(ran.err, "this population"), "%s", ran.err);
+    ran_free(&ran);
+}
+
 Test(cli, wrong_files_are_refused_by_every_command_that_reads_one)
 {
     static const char *const texts[] = {"",
