@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../skip.h"
 #include "support_place.h"
 
 /* One sweep, one digest: whatever compiler, optimisation or CPU features. The programs are built again
@@ -82,7 +83,7 @@ static void expect_same(const char *what, const char *environment, const char *p
 Test(same_bits, with_gcc_and_clang_at_O0_and_O3)
 {
 #ifdef GOLDTHREAD_SANITIZED
-    cr_skip_test("SKIPPED: a sanitizer build compares nothing that the plain build does not");
+    skip_visibly("a sanitizer build compares nothing that the plain build does not");
 #endif
     static const char *const compilers[] = {"gcc", "clang"}, *const levels[] = {"-O0", "-O3"};
     write_text("same-bits.yaml", sweep_text);

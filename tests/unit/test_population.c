@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../skip.h"
 #include "embed.h"
 #include "population.h"
 
@@ -528,7 +529,7 @@ static void expect_cell(const struct population *population, size_t row, const s
 Test(population, the_built_in_table_is_the_sum_of_the_school_file)
 {
     struct population *schools = read_evidence(SCHOOLS_FILE);
-    if (!schools) cr_skip_test("there is no " SCHOOLS_FILE);
+    if (!schools) skip_visibly("there is no " SCHOOLS_FILE);
     struct population *cells = population_built_in();
     cr_assert_not_null(cells);
     struct cell *sums = sum_cells(schools);
@@ -544,7 +545,7 @@ Test(population, the_built_in_table_is_the_sum_of_the_school_file)
 Test(population, the_school_file_holds_the_same_totals_and_authorities)
 {
     struct population *schools = read_evidence(SCHOOLS_FILE);
-    if (!schools) cr_skip_test("there is no " SCHOOLS_FILE);
+    if (!schools) skip_visibly("there is no " SCHOOLS_FILE);
     struct population *cells = population_built_in();
     cr_assert_not_null(cells);
     expect_published_totals(schools);
@@ -561,7 +562,7 @@ Test(population, the_school_file_holds_the_same_totals_and_authorities)
 Test(population, the_cell_file_gives_the_digest_of_the_built_in_table)
 {
     struct population *given = read_evidence(CELLS_FILE);
-    if (!given) cr_skip_test("there is no " CELLS_FILE);
+    if (!given) skip_visibly("there is no " CELLS_FILE);
     struct population *built_in = population_built_in();
     cr_assert_not_null(built_in);
     struct digest left = population_identity(given), right = population_identity(built_in);
