@@ -699,7 +699,8 @@ uint64_t session_next_due_ms(const struct session *session)
     if (session->steps == 0) return 0;
     if (session->link != LINK_SILENT) due_ms = sooner(due_ms, silence_due_ms(session));
     if (session->link == LINK_REGISTERED) due_ms = sooner(due_ms, session->beat_due_ms);
-    if (session->fetching != NO_PLACE) due_ms = sooner(due_ms, session->fetch_due_ms);
+    if (session->link == LINK_REGISTERED && session->fetching != NO_PLACE)
+        due_ms = sooner(due_ms, session->fetch_due_ms); /* nothing is asked again before that */
     for (uint32_t slot = 0; slot < SESSION_PARTS_MAX; slot++)
         if (session->parts[slot].state == PART_SENT) due_ms = sooner(due_ms, session->parts[slot].due_ms);
     return due_ms;

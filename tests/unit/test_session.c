@@ -311,6 +311,21 @@ Test(session, what_was_asked_of_another_connection_is_asked_again_at_once)
     close_bench(bench);
 }
 
+Test(session, a_question_that_cannot_be_asked_again_yet_wakes_nobody)
+{
+    struct bench *bench = open_registered();
+    make_sweep(bench, 10, 9);
+    lease(bench, 77, 0, 1);
+    const uint64_t asked_ms = bench->now_ms;
+    bench->message.kind = MESSAGE_STRANGER;
+    tick(bench, SESSION_FETCH_MS - 1);
+    deliver(bench, SESSION_BROKER);
+    tick(bench, 1);
+    cr_assert_eq(bench->now_ms, asked_ms + SESSION_FETCH_MS);
+    cr_assert_gt(session_next_due_ms(bench->session), bench->now_ms, "it would turn in circles until a WELCOME");
+    close_bench(bench);
+}
+
 Test(session, a_lease_that_comes_twice_is_one)
 {
     struct bench *bench = open_computing(1);
