@@ -1,0 +1,19 @@
+/* What workers compute in the simulator: real nodes of two figures, of which a block's values follow from
+ * the flavour of its sweep and its number. Each perfect node is made once in a process and kept. */
+#pragma once
+
+#include <stdint.h>
+
+#include "bytes.h"
+#include "digest.h"
+
+#define NODES_FLAVOURS  4u
+#define NODES_FIGURES   2u
+#define NODES_DRAWS     2u /* per block */
+#define NODES_LEVEL_MAX 12u
+
+/* The encoded node (level, index) of a sweep without any disturbance. Borrowed for ever. */
+struct span nodes_bytes(uint32_t flavour, uint32_t level, uint64_t index);
+
+/* Digest of the root of a sweep of so many blocks: stands for that of its table. */
+struct digest nodes_result(uint32_t flavour, uint64_t blocks);
