@@ -116,16 +116,28 @@ static bool has_population(const struct broker *broker, const struct digest *dig
 static void change_state(const struct step *step, struct ledger *ledger, enum sweep_state state)
 {
     ledger->state = state;
+    ledger->progress_ms = step->now_ms;
     step->broker->aggregator.wanted_due = true;
     step->broker->recall_due = true;
     emit(step, BROKER_KEEP_STATE)->sweep = ledger->sweep;
+}
+
+static bool count_done(const struct step *step, struct ledger *ledger, struct block_range blocks,
+                       struct block_range *merged)
+{
+    const uint64_t before = ledger->done.total;
+    if (!ledger_done(ledger, blocks, merged)) return false;
+    step->broker->counters.blocks_done += ledger->done.total - before;
+    meter_add(&ledger->meter, ledger->done.total - before, step->now_ms);
+    ledger->progress_ms = step->now_ms;
+    return true;
 }
 
 static bool add_done(const struct step *step, struct ledger *ledger, struct block_range blocks)
 {
     if (range_overlap(&ledger->done, blocks) == blocks.count) return true;
     struct block_range merged;
-    if (!ledger_done(ledger, blocks, &merged)) return false;
+    if (!count_done(step, ledger, blocks, &merged)) return false;
     struct broker_effect *effect = emit(step, BROKER_KEEP_DONE);
     effect->sweep = ledger->sweep;
     effect->blocks = merged;
@@ -156,6 +168,7 @@ static struct lease *lease_of(const struct broker *broker, const struct worker *
 static void dismiss(const struct step *step, struct worker *worker, enum broker_note why)
 {
     note_name(step, why, worker->name);
+    step->broker->counters.workers_lost += why == NOTE_WORKER_LOST;
     end_leases_of(step->broker, worker);
     roster_remove(&step->broker->roster, worker);
 }
@@ -201,6 +214,7 @@ static void greet_worker(const struct step *step, const char *name, uint64_t ins
             return;
         }
         note_name(step, NOTE_WORKER_JOINED, name);
+        step->broker->counters.workers_joined++;
     } else {
         roster_move(roster, worker, &step->from);
         roster_touch(roster, worker, step->now_ms);
@@ -316,6 +330,8 @@ static void take_done(const struct step *step, struct worker *worker, const stru
     if (ledger_is_open(ledger) && !add_done(step, ledger, blocks)) return;
     if (lease == NULL || &broker->sweeps[lease->sweep] != ledger) return;
     ledger_measure(ledger, blocks.count, message->done.compute_us);
+    worker->blocks_done += blocks.count;
+    meter_add(&worker->meter, blocks.count, step->now_ms);
     if (range_overlap(&ledger->done, lease->blocks) == lease->blocks.count) end_lease(broker, lease);
 }
 
@@ -341,6 +357,7 @@ static void take_failed(const struct step *step, struct worker *worker, const st
     const struct block_range leased = lease->blocks;
     const struct block_range blocks = covers(leased, message->failed.blocks) ? message->failed.blocks : leased;
     end_lease(step->broker, lease);
+    step->broker->counters.blocks_failed[message->failed.cause] += blocks.count;
     if (!ledger_is_open(ledger)) return;
     if (message->failed.cause == CAUSE_OVERLAP) ledger_split(ledger, blocks);
     if (message->failed.cause == CAUSE_ERROR) take_error(step, ledger, blocks, message->failed.text);
@@ -367,7 +384,7 @@ static void hold_ranges(const struct step *step, struct ledger *ledger, const st
         struct block_range merged;
         if (range_overlap(&ledger->done, blocks) == blocks.count) continue;
         if (added++ < HELD_RANGES_SINGLY) add_done(step, ledger, blocks);
-        else if (!ledger_done(ledger, blocks, &merged)) break;
+        else if (!count_done(step, ledger, blocks, &merged)) break;
     }
     if (added > HELD_RANGES_SINGLY) emit(step, BROKER_KEEP_RANGES)->sweep = ledger->sweep;
 }
@@ -382,8 +399,10 @@ static void retake_leases(struct broker *broker, struct ledger *ledger)
 static void reconcile(const struct step *step, struct ledger *ledger, const struct message *message)
 {
     const bool goes_on = message->held.count == MESSAGE_RANGES_MAX, whole = !goes_on && !ledger->report_goes_on;
+    const uint64_t before = ledger->done.total;
     ledger->report_goes_on = goes_on;
     if (!whole || !ledger_reconcile(ledger, message->held.ranges, message->held.count, step->now_ms)) return;
+    step->broker->counters.blocks_lost += before - ledger->done.total;
     retake_leases(step->broker, ledger);
     emit(step, BROKER_KEEP_RANGES)->sweep = ledger->sweep;
     note_sweep(step, NOTE_BLOCKS_LOST, ledger);
@@ -469,6 +488,8 @@ static void take_submit(const struct step *step, const struct message *message)
     } else {
         ledger = &broker->sweeps[broker->sweep_count++];
         ledger_open(ledger, &id, broker->decoded, message->submit.population.size > 0);
+        ledger->progress_ms = step->now_ms;
+        broker->counters.sweeps_accepted++;
         broker->aggregator.wanted_due = true;
         keep_sweep(step, ledger, message);
         note_sweep(step, NOTE_SWEEP_ACCEPTED, ledger);
@@ -601,6 +622,7 @@ static void lapse_leases(const struct step *step)
     struct broker *broker = step->broker;
     struct lease *lease;
     while ((lease = lease_first(&broker->leases)) != NULL && lease->due_ms <= step->now_ms && has_room(step)) {
+        broker->counters.leases_lapsed++;
         note(step, NOTE_LEASE_LAPSED, broker->roster.slots[lease->worker].name, &broker->sweeps[lease->sweep].sweep,
              lease->blocks);
         end_lease(broker, lease);
@@ -661,6 +683,7 @@ static void lend(const struct step *step, struct worker *worker, uint32_t sweep,
     const struct lease *lease = lease_grant(&broker->leases, roster_slot(&broker->roster, worker), sweep, blocks,
                                             step->now_ms + broker->setup.lease_ms);
     assert(lease != NULL && "there are as many slots as workers may hold leases");
+    broker->counters.leases_granted++;
     roster_note_lease(&broker->roster, worker, lease->token);
     worker->told_ms = step->now_ms;
     struct broker_effect *effect = send_to(step, &worker->peer, MESSAGE_LEASE);
@@ -707,6 +730,7 @@ void broker_step(struct broker *broker, const struct broker_event *event, struct
 {
     const struct step step = {broker, effects, event->now_ms, event->peer};
     effects->count = 0;
+    if (broker->began_ms == 0) broker->began_ms = event->now_ms;
     switch (event->kind) {
     case BROKER_MESSAGE:
         take_message(&step, event->message);

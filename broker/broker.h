@@ -15,6 +15,7 @@
 
 #define BROKER_SWEEPS_MAX  MESSAGE_SWEEPS_MAX
 #define BROKER_EFFECTS_MAX 256
+#define BROKER_WANTED_US   60000000u /* work that makes one more worker worth its start */
 
 struct broker; /* about 7 MiB */
 
@@ -99,6 +100,16 @@ struct broker_effects {
     struct broker_effect list[BROKER_EFFECTS_MAX];
 };
 
+/* What happened since this process started. */
+struct broker_counters {
+    uint64_t sweeps_accepted;
+    uint64_t leases_granted, leases_lapsed;
+    uint64_t blocks_done;                       /* once each time a block becomes done */
+    uint64_t blocks_lost;                       /* done here, then found to be no longer held */
+    uint64_t blocks_failed[CAUSE_SHUTDOWN + 1]; /* by cause */
+    uint64_t workers_joined, workers_lost;
+};
+
 /* NULL: out of memory. */
 struct broker *broker_new(const struct broker_setup *setup);
 void broker_free(struct broker *broker);
@@ -122,6 +133,10 @@ bool broker_compose(const struct broker *broker, const struct broker_effect *eff
 /* NULL: not known. Borrowed until the next step. */
 const struct ledger *broker_sweep(const struct broker *broker, const struct digest *sweep);
 size_t broker_worker_count(const struct broker *broker);
+
+/* How many workers would be of use now, those that are here included: each has BROKER_WANTED_US of work
+ * before it, by the measured time of blocks, or one block when that takes longer. At most WORKERS_MAX. */
+uint64_t broker_wanted_workers(const struct broker *broker);
 
 /* Checks every invariant: ready + leased + done + failed = blocks of each sweep; each lease belongs to
  * one worker of the roster, and no block to two leases. Slow: for tests. */

@@ -20,13 +20,18 @@ static void fill_status(const struct ledger *ledger, struct sweep_status *status
     memcpy(status->text, ledger->text, sizeof status->text);
 }
 
-/* How many workers could do something now: one for each block that is not done. */
-static uint64_t wanted_workers(const struct broker *broker)
+static uint64_t wanted_by(const struct ledger *ledger)
+{
+    const uint64_t block_us = ledger->block_us > 0 ? ledger->block_us : LEASE_AHEAD_US;
+    const uint64_t each = block_us < BROKER_WANTED_US ? BROKER_WANTED_US / block_us : 1;
+    const uint64_t open = ledger->state == SWEEP_RUNNING ? ledger->blocks - ledger->done.total : 0;
+    return open / each + (open % each > 0);
+}
+
+uint64_t broker_wanted_workers(const struct broker *broker)
 {
     uint64_t wanted = 0;
-    for (uint32_t at = 0; at < broker->sweep_count; at++)
-        if (broker->sweeps[at].state == SWEEP_RUNNING)
-            wanted += broker->sweeps[at].blocks - broker->sweeps[at].done.total;
+    for (uint32_t at = 0; at < broker->sweep_count; at++) wanted += wanted_by(&broker->sweeps[at]);
     return wanted < WORKERS_MAX ? wanted : WORKERS_MAX;
 }
 
@@ -34,7 +39,7 @@ static void fill_sweeps(const struct broker *broker, const struct digest *only, 
 {
     memcpy(message->sweeps.aggregator, broker->endpoint, sizeof broker->endpoint);
     message->sweeps.workers = (uint32_t)broker->roster.count;
-    message->sweeps.wanted_workers = wanted_workers(broker);
+    message->sweeps.wanted_workers = broker_wanted_workers(broker);
     message->sweeps.count = 0;
     for (uint32_t at = 0; at < broker->sweep_count; at++)
         if (digest_is_zero(only) || digest_equal(only, &broker->sweeps[at].sweep))

@@ -9,6 +9,7 @@
 #include <goldthread/sweep.h>
 
 #include "message.h"
+#include "meter.h"
 #include "range.h"
 
 #define LEDGER_DONE_RANGES_MAX 24576u /* with every lease out, `taken` still fits a set */
@@ -41,8 +42,10 @@ struct ledger {
     bool report_goes_on; /* the aggregator's report did not fit one message */
     struct fault faults[LEDGER_FAULTS_MAX];
     uint32_t fault_count;
-    uint64_t block_us; /* moving mean of the time of a block; 0: not measured yet */
-    uint32_t leases;   /* that exist */
+    uint64_t block_us;    /* moving mean of the time of a block; 0: not measured yet */
+    uint32_t leases;      /* that exist */
+    struct meter meter;   /* blocks that became done */
+    uint64_t progress_ms; /* when the last one did, or the sweep began to run; 0: not since the broker began */
 };
 
 void ledger_open(struct ledger *ledger, const struct digest *id, const struct sweep *sweep, bool population_kept);

@@ -8,6 +8,7 @@
 
 #include "line.h"
 #include "message.h"
+#include "meter.h"
 
 #define WORKERS_MAX   16384u
 #define WORKER_LEASES 2u /* one being computed, one waiting */
@@ -37,6 +38,8 @@ struct worker {
     uint32_t lease_count;
     uint32_t lease_limit;                /* leases it takes in all, at most WORKER_LEASES */
     uint32_t next_of_peer, next_of_name; /* chains of the two indexes */
+    uint64_t blocks_done;                /* since it joined */
+    struct meter meter;                  /* of them */
 };
 
 struct roster {

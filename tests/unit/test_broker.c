@@ -934,18 +934,26 @@ Test(broker, nobody_answers_an_error)
     close_bench(bench);
 }
 
-Test(broker, only_blocks_that_are_not_done_want_workers)
+Test(broker, workers_are_wanted_for_blocks_that_are_not_done_by_their_measured_time)
 {
-    struct bench *bench = open_bench();
-    submit(bench, "s", 10);
-    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
-    held(bench, false, 1, &(struct block_range){0, 6});
-    bench->message.kind = MESSAGE_STATUS;
-    bench->message.status.sweep = bench->id;
-    deliver(bench, client);
-    cr_assert(broker_compose(bench->broker, find_send(bench, client, MESSAGE_SWEEPS), &bench->message));
-    cr_assert_eq(bench->message.sweeps.wanted_workers, 4);
-    close_bench(bench);
+    static const struct {
+        uint64_t block_us, wanted;
+    } rows[] = {{1000, 1}, {10000000, 200}, {59000000, 999}, {600000000, 999}};
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        struct bench *bench = open_bench();
+        cr_assert_eq(broker_wanted_workers(bench->broker), 0, "no work, no workers");
+        submit(bench, "s", 1000);
+        cr_assert_eq(broker_wanted_workers(bench->broker), 17, "a block is taken for a second until one is measured");
+        hello(bench, one, ROLE_WORKER, "w1", 1);
+        const uint64_t token = find_send(bench, one, MESSAGE_LEASE)->send.lease.token;
+        done(bench, one, token, (struct block_range){0, 1}, rows[row].block_us);
+        cr_assert_eq(broker_wanted_workers(bench->broker), rows[row].wanted, "row %zu: %llu", row,
+                     (unsigned long long)broker_wanted_workers(bench->broker));
+        hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+        held(bench, false, 1, &(struct block_range){0, 1000});
+        cr_assert_eq(broker_wanted_workers(bench->broker), 0, "what is done wants nobody");
+        close_bench(bench);
+    }
 }
 
 Test(broker, status_tells_of_one_sweep_or_of_all)
@@ -966,7 +974,7 @@ Test(broker, status_tells_of_one_sweep_or_of_all)
         cr_assert(broker_compose(bench->broker, find_send(bench, client, MESSAGE_SWEEPS), &bench->message));
         cr_assert_eq(bench->message.sweeps.count, rows[row].count, "row %zu", row);
         cr_assert_eq(bench->message.sweeps.workers, 1);
-        cr_assert_eq(bench->message.sweeps.wanted_workers, 30);
+        cr_assert_eq(bench->message.sweeps.wanted_workers, 2, "of all sweeps, whichever was asked for");
     }
     bench->message.kind = MESSAGE_STATUS;
     bench->message.status.sweep = unknown;
