@@ -270,3 +270,18 @@ struct node *block_run(struct block_runner *runner, uint64_t block)
     }
     return node;
 }
+
+struct node *block_run_tree(struct block_runner *runner, uint32_t level, uint64_t index, bool (*stop)(void *context),
+                            void *context, uint64_t *failed)
+{
+    if (level == 0) {
+        *failed = index;
+        return stop(context) ? NULL : block_run(runner, index);
+    }
+    struct node *left = block_run_tree(runner, level - 1, index * 2, stop, context, failed);
+    struct node *right = left != NULL ? block_run_tree(runner, level - 1, index * 2 + 1, stop, context, failed) : NULL;
+    struct node *node = right != NULL ? node_merge(left, right) : NULL;
+    node_free(left);
+    node_free(right);
+    return node;
+}

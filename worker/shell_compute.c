@@ -137,38 +137,25 @@ static bool make_ready(struct computer *computer, struct place *place, char *why
 
 /* Computing */
 
-/* The node (level, index), its two halves first; a lease is at most 2^12 blocks, so this is not deep. */
-static struct node *compute_node(struct computer *computer, struct place *place, uint32_t level, uint64_t index,
-                                 struct computed *computed)
+static bool is_aborted(void *context)
 {
-    if (atomic_load(&computer->aborted)) {
-        say(computed->failure, "aborted");
-        return NULL;
-    }
-    if (level == 0) {
-        struct node *leaf = block_run(place->runner, index);
-        computed->failed_block = index;
-        if (leaf == NULL) say(computed->failure, "out of memory");
-        return leaf;
-    }
-    struct node *left = compute_node(computer, place, level - 1, index * 2, computed);
-    struct node *right = left != NULL ? compute_node(computer, place, level - 1, index * 2 + 1, computed) : NULL;
-    struct node *node = right != NULL ? node_merge(left, right) : NULL;
-    if (right != NULL && node == NULL) say(computed->failure, "out of memory");
-    if (left != NULL) node_free(left);
-    if (right != NULL) node_free(right);
-    return node;
+    const struct computer *computer = context;
+    return atomic_load(&computer->aborted);
 }
 
 static void compute(struct computer *computer, const struct job *job, struct computed *computed)
 {
     struct place *place = &computer->places[job->place];
-    const uint64_t start_us = clock_us();
     *computed = (struct computed){.slot = job->slot, .failed_block = job->index << job->level};
     if (!make_ready(computer, place, computed->failure)) return;
     computed->failure[0] = 0;
-    struct node *node = compute_node(computer, place, job->level, job->index, computed);
-    if (node == NULL) return;
+    const uint64_t start_us = clock_us(); /* the time of blocks decides the size of leases; setting up is none */
+    struct node *node =
+        block_run_tree(place->runner, job->level, job->index, is_aborted, computer, &computed->failed_block);
+    if (node == NULL) {
+        say(computed->failure, is_aborted(computer) ? "aborted" : "out of memory");
+        return;
+    }
     node_encode(node, &computed->node);
     node_free(node);
     if (computed->node.failed) {

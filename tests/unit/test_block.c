@@ -202,6 +202,61 @@ Test(block, draws_that_fail_in_one_scenario_are_left_out_of_all)
     plan_free(plan);
 }
 
+struct patience {
+    uint64_t asked, stops_at;
+};
+
+static bool is_out_of_patience(void *context)
+{
+    struct patience *patience = context;
+    return patience->asked++ == patience->stops_at;
+}
+
+Test(block, a_tree_of_blocks_is_the_merge_of_its_halves)
+{
+    linear_sweep(&sweep, 8);
+    sweep.draws_per_block = 1;
+    struct plan *plan = make_plan();
+    struct block_runner *runner = make_runner(plan);
+    struct patience patience = {.stops_at = UINT64_MAX};
+    uint64_t failed;
+    struct node *leaves[4], *halves[2];
+    for (uint64_t at = 0; at < 4; at++) leaves[at] = block_run(runner, 4 + at);
+    for (size_t at = 0; at < 2; at++) halves[at] = node_merge(leaves[2 * at], leaves[2 * at + 1]);
+    struct node *merged = node_merge(halves[0], halves[1]);
+    struct node *tree = block_run_tree(runner, 2, 1, is_out_of_patience, &patience, &failed);
+    struct buffer merged_bytes = {0}, tree_bytes = {0};
+    node_encode(merged, &merged_bytes);
+    node_encode(tree, &tree_bytes);
+    cr_assert(same_bytes(&merged_bytes, &tree_bytes));
+    cr_assert_eq(patience.asked, 4, "before each block");
+    buffer_free(&merged_bytes);
+    buffer_free(&tree_bytes);
+    node_free(tree);
+    node_free(merged);
+    for (size_t at = 0; at < 2; at++) node_free(halves[at]);
+    for (size_t at = 0; at < 4; at++) node_free(leaves[at]);
+    block_runner_free(runner);
+    plan_free(plan);
+}
+
+Test(block, a_tree_that_is_stopped_names_the_block_that_was_not_done)
+{
+    linear_sweep(&sweep, 8);
+    sweep.draws_per_block = 1;
+    struct plan *plan = make_plan();
+    struct block_runner *runner = make_runner(plan);
+    for (uint64_t stops_at = 0; stops_at < 4; stops_at++) {
+        struct patience patience = {.stops_at = stops_at};
+        uint64_t failed = 0;
+        cr_assert_null(block_run_tree(runner, 2, 1, is_out_of_patience, &patience, &failed));
+        cr_assert_eq(failed, 4 + stops_at);
+        cr_assert_eq(patience.asked, stops_at + 1, "and nothing is run behind it");
+    }
+    block_runner_free(runner);
+    plan_free(plan);
+}
+
 Test(block, blocks_do_not_depend_on_what_ran_before)
 {
     linear_sweep(&sweep, 4 * PLAN_BLOCK_DRAWS_MAX);
