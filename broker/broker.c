@@ -595,8 +595,9 @@ static void take_message(const struct step *step, const struct message *message)
     case MESSAGE_HELD:
         take_from_member(step, message);
         break;
-    case MESSAGE_ERROR:
-        break; /* an answer to it would be answered */
+    case MESSAGE_STORE: /* the shell's to compare: it has the journal */
+    case MESSAGE_ERROR: /* an answer to it would be answered */
+        break;
     default:
         answer_error(step, ERROR_REFUSED, "not a message for a broker");
     }
@@ -717,8 +718,24 @@ static void lend_all(const struct step *step)
     }
 }
 
+/* What was lost of finished sweeps shows in the aggregator's next HELD, which is sent of open sweeps only. */
+static void doubt_finished(const struct step *step)
+{
+    struct broker *broker = step->broker;
+    uint32_t at = broker->doubt_due ? 0 : broker->sweep_count;
+    for (; at < broker->sweep_count && has_room(step); at++) {
+        struct ledger *ledger = &broker->sweeps[at];
+        if (ledger->state != SWEEP_DONE) continue;
+        ledger_reopen(ledger);
+        change_state(step, ledger, SWEEP_RUNNING);
+        note_sweep(step, NOTE_SWEEP_DOUBTED, ledger);
+    }
+    broker->doubt_due = at < broker->sweep_count;
+}
+
 static void pump(const struct step *step)
 {
+    doubt_finished(step);
     recall_leases(step);
     tell_endpoint(step);
     if (has_room(step)) tell_wanted(step);
@@ -741,6 +758,9 @@ void broker_step(struct broker *broker, const struct broker_event *event, struct
     case BROKER_TICK:
         lapse_leases(&step);
         dismiss_silent(&step);
+        break;
+    case BROKER_STORE_LOST:
+        broker->doubt_due = true;
         break;
     }
     pump(&step);
@@ -795,6 +815,12 @@ bool broker_restore_done(struct broker *broker, const struct digest *sweep, stru
 const struct ledger *broker_sweep(const struct broker *broker, const struct digest *sweep)
 {
     return find_sweep(broker, sweep);
+}
+
+bool broker_aggregator_is(const struct broker *broker, const struct peer *peer)
+{
+    const struct peer *aggregator = &broker->aggregator.peer;
+    return !peer_is_nobody(aggregator) && peer_equal(aggregator, peer);
 }
 
 size_t broker_worker_count(const struct broker *broker)

@@ -27,7 +27,8 @@ struct broker_setup {
 enum broker_event_kind {
     BROKER_MESSAGE,     /* `message` came from `peer` */
     BROKER_UNDELIVERED, /* a send to `peer` failed; token: of the lease that it held, or 0 */
-    BROKER_TICK         /* time passed */
+    BROKER_TICK,        /* time passed */
+    BROKER_STORE_LOST   /* the aggregator's store is not what it was: it may lack what was reported done */
 };
 
 struct broker_event {
@@ -59,8 +60,9 @@ enum broker_note {
     NOTE_SWEEP_CANCELLED,
     NOTE_BLOCKS_FAILED,
     NOTE_LEASE_LAPSED,
-    NOTE_BLOCKS_LOST,   /* the aggregator no longer holds what it had: it is done again */
-    NOTE_RESULT_DIFFERS /* a finished sweep is reported with another digest */
+    NOTE_BLOCKS_LOST,    /* the aggregator no longer holds what it had: it is done again */
+    NOTE_RESULT_DIFFERS, /* a finished sweep is reported with another digest */
+    NOTE_SWEEP_DOUBTED   /* a finished sweep runs until the aggregator says what it still holds */
 };
 
 struct broker_effect {
@@ -137,6 +139,9 @@ size_t broker_worker_count(const struct broker *broker);
 /* How many workers would be of use now, those that are here included: each has BROKER_WANTED_US of work
  * before it, by the measured time of blocks, or one block when that takes longer. At most WORKERS_MAX. */
 uint64_t broker_wanted_workers(const struct broker *broker);
+
+/* Whether this peer is the aggregator that is here. */
+bool broker_aggregator_is(const struct broker *broker, const struct peer *peer);
 
 /* Checks every invariant: ready + leased + done + failed = blocks of each sweep; each lease belongs to
  * one worker of the roster, and no block to two leases. Slow: for tests. */

@@ -24,7 +24,7 @@ struct settings {
     const char *bind, *state;
     uint64_t heartbeat_ms, lease_ms;
     int parent;
-    bool verbose;
+    bool verbose, verify;
 };
 
 struct shell {
@@ -50,6 +50,7 @@ static const struct flag flags[] = {
     {"lease-ms", "MS", "how long a lease runs without a heartbeat; default 5000"},
     {"follow-parent", "PID", "stop when this process, the parent, ends"},
     {"verbose", NULL, "log every worker, lease and sweep"},
+    {"verify", NULL, "look at every row in --state, change nothing, and end: 0 sound, 1 damaged, 2 in use"},
 };
 
 static bool take_number(const char *name, const char *value, long most, long *number, char *why)
@@ -67,6 +68,7 @@ static bool apply_flag(void *context, const char *name, const char *value, char 
     if (strcmp(name, "bind") == 0) settings->bind = value;
     if (strcmp(name, "state") == 0) settings->state = value;
     if (strcmp(name, "verbose") == 0) settings->verbose = true;
+    if (strcmp(name, "verify") == 0) settings->verify = true;
     if (strcmp(name, "heartbeat-ms") == 0) {
         if (!take_number(name, value, 60000, &number, why)) return false;
         settings->heartbeat_ms = (uint64_t)number;
@@ -103,6 +105,7 @@ static void log_note(const struct broker_effect *effect)
         [NOTE_LEASE_LAPSED] = {LOG_WARNING, "lease-lapsed"},
         [NOTE_BLOCKS_LOST] = {LOG_WARNING, "blocks-lost"},
         [NOTE_RESULT_DIFFERS] = {LOG_ERROR, "result-differs"},
+        [NOTE_SWEEP_DOUBTED] = {LOG_WARNING, "sweep-doubted"},
     };
     char hex[DIGEST_HEX_BYTES] = "-";
     if (!digest_is_zero(&effect->sweep)) digest_to_hex(&effect->sweep, hex);
@@ -225,9 +228,36 @@ static void refuse(struct shell *shell, const struct socket_id *from, const char
     socket_send(shell->socket, from, message); /* whoever cannot be told does not know the protocol either */
 }
 
+/* The aggregator says how far its store is: it may have lost what it acknowledged. It is told the same of
+ * the journal. */
+static bool take_store(struct shell *shell, const struct socket_id *from)
+{
+    const struct peer peer = peer_of(from);
+    const uint64_t store = shell->incoming.store.store, commits = shell->incoming.store.commits;
+    if (!broker_aggregator_is(shell->broker, &peer)) return true;
+    struct witness *witness = journal_witness(shell->journal);
+    const struct witness before = *witness;
+    const enum witness_verdict verdict = witness_take(witness, store, commits);
+    shell->outgoing.kind = MESSAGE_STORE;
+    shell->outgoing.store.store = journal_store(shell->journal);
+    shell->outgoing.store.commits = journal_commits(shell->journal);
+    socket_send(shell->socket, from, &shell->outgoing); /* told again with the next heartbeat */
+    if (verdict == WITNESS_ONWARD) return true;
+    shell->urgent = true;
+    if (!journal_keep_witness(shell->journal)) return false;
+    if (verdict == WITNESS_FIRST) return true;
+    log_event(
+        LOG_ERROR, verdict == WITNESS_BACK ? "aggregator-store-went-back" : "aggregator-store-replaced",
+        "store=%016llx commits=%llu known_store=%016llx known_commits=%llu action=\"finished sweeps are checked\"",
+        (unsigned long long)store, (unsigned long long)commits, (unsigned long long)before.store,
+        (unsigned long long)before.commits);
+    return step(shell, &(struct broker_event){.kind = BROKER_STORE_LOST, .now_ms = clock_ms(), .peer = peer});
+}
+
 static bool receive_all(struct shell *shell)
 {
-    for (int count = 0; count < TURN_MESSAGES && has_room(shell); count++) {
+    /* STORE makes two steps of one message. */
+    for (int count = 0; count < TURN_MESSAGES && shell->outbox_count + 2 * BROKER_EFFECTS_MAX <= OUTBOX_MAX; count++) {
         struct socket_id from = {0};
         const char *why = "";
         const enum socket_result result = socket_receive(shell->socket, &from, &shell->incoming, &why);
@@ -239,6 +269,7 @@ static bool receive_all(struct shell *shell)
         const struct broker_event event = {
             .kind = BROKER_MESSAGE, .now_ms = clock_ms(), .peer = peer_of(&from), .message = &shell->incoming};
         if (!step(shell, &event)) return false;
+        if (shell->incoming.kind == MESSAGE_STORE && !take_store(shell, &from)) return false;
     }
     return true;
 }
@@ -342,6 +373,28 @@ static int run(const struct settings *settings)
     return status;
 }
 
+static void print_damage(void *context, const char *line)
+{
+    (void)context;
+    printf("damaged: %s\n", line);
+}
+
+/* The counts are what a copy of the store is compared by. */
+static int verify(const char *state)
+{
+    char why[WHY_BYTES];
+    struct journal_summary summary;
+    const int64_t damages = journal_verify(state, print_damage, NULL, &summary, why, sizeof why);
+    if (damages < 0) {
+        fprintf(stderr, "goldthread-broker: %s\n", why);
+        return EXIT_USAGE;
+    }
+    printf("%s: store %016llx, %llu commits; the aggregator's store %016llx had %llu\n",
+           damages == 0 ? "sound" : "not sound", (unsigned long long)summary.store, (unsigned long long)summary.commits,
+           (unsigned long long)summary.witness.store, (unsigned long long)summary.witness.commits);
+    return damages == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     const struct flag_table table = {"goldthread-broker",
@@ -354,6 +407,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "goldthread-broker: --state DIR is needed; see goldthread-broker --help\n");
         return EXIT_USAGE;
     }
+    if (settings.verify) return verify(settings.state);
     log_open("goldthread-broker", settings.verbose ? LOG_DEBUG : LOG_INFO);
     return run(&settings);
 }

@@ -1,5 +1,6 @@
 #include "shell_journal.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -7,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "database.h"
 #include "digest.h"
 #include "net/process.h"
 #include "pack.h"
@@ -17,6 +20,7 @@
 #define PATH_BYTES     4096
 #define CHECK_BYTES    8
 #define BUSY_MS        2000
+#define LINE_BYTES     512
 #define JOURNAL_FORMAT 1
 
 enum statement {
@@ -29,7 +33,8 @@ enum statement {
     GET_POPULATION,
     ALL_SWEEPS,
     ALL_DONE,
-    COUNT_COMMIT,
+    GET_STORE,
+    PUT_STORE,
     STATEMENT_COUNT
 };
 
@@ -48,20 +53,26 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [GET_POPULATION] = "SELECT bytes FROM population WHERE digest = ?1",
     [ALL_SWEEPS] = "SELECT id, bytes, population, state, result, text, checksum FROM sweep ORDER BY number",
     [ALL_DONE] = "SELECT sweep, first, count, checksum FROM done ORDER BY sweep, first",
-    [COUNT_COMMIT] = "UPDATE counter SET commits = commits + 1",
+    [GET_STORE] = "SELECT id, commits, witness, checksum FROM store",
+    [PUT_STORE] = "INSERT OR REPLACE INTO store (one, id, commits, witness, checksum) VALUES (1, ?1, ?2, ?3, ?4)",
 };
 
+static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+
+/* Only of a new database: where a table of another is not found, it is damaged, and must not pass for empty. */
 static const char schema[] =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS sweep (number INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, bytes BLOB NOT NULL,"
     " population INTEGER NOT NULL, state INTEGER NOT NULL, result BLOB NOT NULL, text TEXT NOT NULL,"
     " checksum BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS population (digest BLOB PRIMARY KEY, bytes BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS done (sweep BLOB NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,"
     " checksum BLOB NOT NULL, PRIMARY KEY (sweep, first)) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS counter (commits INTEGER NOT NULL);"
-    "INSERT INTO counter SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM counter);"
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 1; COMMIT";
+
+static const char identity_schema[] =
+    "CREATE TABLE IF NOT EXISTS store (one INTEGER PRIMARY KEY CHECK (one = 1), id INTEGER NOT NULL,"
+    " commits INTEGER NOT NULL, witness BLOB NOT NULL, checksum BLOB NOT NULL);";
 
 struct journal {
     int lock_fd;
@@ -70,6 +81,12 @@ struct journal {
     bool open;          /* a transaction is */
     struct buffer item; /* the item asked for last: many workers ask for the same */
     struct digest item_digest;
+    uint64_t store, commits;
+    struct witness witness;
+    bool identity_read;
+    size_t damages;
+    database_tell *tell; /* of damage; NULL: it is logged */
+    void *context;
 };
 
 /* Opening */
@@ -113,8 +130,8 @@ static bool prepare_statements(struct journal *journal)
     return true;
 }
 
-/* A database of a later format is not touched. */
-static bool format_is_known(struct journal *journal)
+/* A database of a later format is not touched. -1: it cannot be read. */
+static int read_format(struct journal *journal)
 {
     sqlite3_stmt *query = NULL;
     int format = -1;
@@ -122,20 +139,28 @@ static bool format_is_known(struct journal *journal)
         sqlite3_step(query) == SQLITE_ROW)
         format = sqlite3_column_int(query, 0);
     sqlite3_finalize(query);
-    return format == 0 || format == JOURNAL_FORMAT;
+    return format;
+}
+
+static bool run_script(struct journal *journal, const char *script)
+{
+    return sqlite3_exec(journal->db, script, NULL, NULL, NULL) == SQLITE_OK;
 }
 
 static bool open_database(struct journal *journal, const char *directory, char *why, size_t why_bytes)
 {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/broker.db", directory);
+    if (!database_may_open(path, why, why_bytes)) return false;
     if (sqlite3_open(path, &journal->db) == SQLITE_OK) {
         sqlite3_busy_timeout(journal->db, BUSY_MS);
-        if (!format_is_known(journal)) {
+        const int format = read_format(journal);
+        if (format != 0 && format != JOURNAL_FORMAT) {
             snprintf(why, why_bytes, "%s: not a journal of this version", path);
             return false;
         }
-        if (sqlite3_exec(journal->db, schema, NULL, NULL, NULL) == SQLITE_OK && prepare_statements(journal))
+        if (run_script(journal, settings) && (format != 0 || run_script(journal, schema)) &&
+            run_script(journal, identity_schema) && prepare_statements(journal))
             return true;
     }
     snprintf(why, why_bytes, "%s: %s", path, sqlite3_errmsg(journal->db));
@@ -208,6 +233,18 @@ static struct check check_done(const struct digest *id, struct block_range block
     return check_of(&content);
 }
 
+static struct check check_store(uint64_t store, uint64_t commits, const struct witness *witness)
+{
+    struct buffer content = {0};
+    pack_string(&content, "store");
+    pack_uint(&content, store);
+    pack_uint(&content, commits);
+    pack_bool(&content, witness->known);
+    pack_uint(&content, witness->store);
+    pack_uint(&content, witness->commits);
+    return check_of(&content);
+}
+
 static bool bind_bytes(sqlite3_stmt *statement, int at, const void *data, size_t size)
 {
     /* The bytes stay where they are until the statement has run. */
@@ -239,6 +276,18 @@ static bool run(sqlite3_stmt *statement)
 }
 
 /* Keeping */
+
+/* The row that says which store this is, how often it was committed, and what is known of the aggregator's. */
+static bool put_identity(struct journal *journal, uint64_t commits)
+{
+    sqlite3_stmt *put = journal->statements[PUT_STORE];
+    uint64_t witness[3] = {journal->witness.known, journal->witness.store, journal->witness.commits};
+    const struct check check = check_store(journal->store, commits, &journal->witness);
+    for (size_t at = 0; at < 3; at++) witness[at] = htobe64(witness[at]);
+    return bind_number(put, 1, journal->store) && bind_number(put, 2, commits) &&
+           bind_bytes(put, 3, witness, sizeof witness) && bind_bytes(put, 4, check.bytes, sizeof check.bytes) &&
+           run(put);
+}
 
 static bool keep_sweep(struct journal *journal, const struct ledger *ledger, const struct broker_effect *effect)
 {
@@ -317,15 +366,36 @@ bool journal_keep(struct journal *journal, const struct broker *broker, const st
 bool journal_commit(struct journal *journal)
 {
     if (!journal->open) return true;
-    if (!run(journal->statements[COUNT_COMMIT])) return false;
+    if (!put_identity(journal, journal->commits + 1)) return false;
     if (sqlite3_exec(journal->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) return false;
     journal->open = false;
+    journal->commits++;
     return true;
 }
 
 bool journal_has_changes(const struct journal *journal)
 {
     return journal->open;
+}
+
+uint64_t journal_store(const struct journal *journal)
+{
+    return journal->store;
+}
+
+uint64_t journal_commits(const struct journal *journal)
+{
+    return journal->commits;
+}
+
+struct witness *journal_witness(struct journal *journal)
+{
+    return &journal->witness;
+}
+
+bool journal_keep_witness(struct journal *journal)
+{
+    return begin(journal);
 }
 
 /* Reading back */
@@ -350,24 +420,37 @@ static bool column_agrees(sqlite3_stmt *row, int column, struct check check)
     return bytes.size == CHECK_BYTES && memcmp(bytes.data, check.bytes, CHECK_BYTES) == 0;
 }
 
+/* number: of the row among its like, or -1. */
+static void report_damage(struct journal *journal, const char *table, const struct digest *id, int64_t number,
+                          const char *why)
+{
+    char hex[DIGEST_HEX_BYTES] = "unreadable", line[LINE_BYTES], row[32] = "";
+    if (id != NULL) digest_to_hex(id, hex);
+    if (number >= 0) snprintf(row, sizeof row, " row %lld", (long long)number);
+    snprintf(line, sizeof line, "%s %s%s: %.256s", table, hex, row, why);
+    journal->damages++;
+    if (journal->tell != NULL) journal->tell(journal->context, line);
+    else log_event(LOG_ERROR, "journal-damaged", "table=%s key=%s reason=\"%.256s\"", table, hex, why);
+}
+
+static void log_fault(void *context, const char *line)
+{
+    struct journal *journal = context;
+    journal->damages++;
+    log_event(LOG_ERROR, "journal-damaged", "reason=\"%s\"", line);
+}
+
 static bool is_a_state(sqlite3_int64 state)
 {
     return state >= SWEEP_RUNNING && state <= SWEEP_CANCELLED;
 }
 
-static void report_damage(const char *table, const struct digest *id, const char *why)
-{
-    char hex[DIGEST_HEX_BYTES] = "unreadable";
-    if (id != NULL) digest_to_hex(id, hex);
-    log_event(LOG_ERROR, "journal-damaged", "table=%s key=%s reason=\"%s\"", table, hex, why);
-}
-
-static void restore_sweep(sqlite3_stmt *row, struct broker *broker)
+static void restore_sweep(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
 {
     struct digest id, result;
     const char *why = "the row is unreadable";
     if (!column_digest(row, 0, &id) || !column_digest(row, 4, &result)) {
-        report_damage("sweep", NULL, why);
+        report_damage(journal, "sweep", NULL, -1, why);
         return;
     }
     const struct span bytes = column_bytes(row, 1);
@@ -380,31 +463,68 @@ static void restore_sweep(sqlite3_stmt *row, struct broker *broker)
         column_agrees(row, 6, check_state(&id, population, (enum sweep_state)state, &result, text)) &&
         broker_restore(broker, bytes, population, (enum sweep_state)state, &result, text, &why))
         return;
-    report_damage("sweep", &id, why);
+    report_damage(journal, "sweep", &id, -1, why);
 }
 
 /* A range that is left out is told again by the aggregator, or computed again. */
-static void restore_done(sqlite3_stmt *row, struct broker *broker)
+static void restore_done(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
 {
     struct digest id;
-    const struct block_range blocks = {(uint64_t)sqlite3_column_int64(row, 1), (uint64_t)sqlite3_column_int64(row, 2)};
-    if (!column_digest(row, 0, &id)) report_damage("done", NULL, "the row is unreadable");
-    else if (!column_agrees(row, 3, check_done(&id, blocks))) report_damage("done", &id, "the checksum does not agree");
-    else if (!broker_restore_done(broker, &id, blocks)) report_damage("done", &id, "the blocks are of no sweep here");
+    const char *why = "the row is unreadable";
+    const sqlite3_int64 first = sqlite3_column_int64(row, 1);
+    const struct block_range blocks = {(uint64_t)first, (uint64_t)sqlite3_column_int64(row, 2)};
+    const bool named = column_digest(row, 0, &id);
+    if (named) {
+        why = "the checksum does not agree";
+        if (column_agrees(row, 3, check_done(&id, blocks))) {
+            if (broker_restore_done(broker, &id, blocks)) return;
+            why = "the blocks are of no sweep here";
+        }
+    }
+    report_damage(journal, "done", named ? &id : NULL, first, why);
 }
 
-static bool for_each_row(sqlite3_stmt *query, void (*take)(sqlite3_stmt *, struct broker *), struct broker *broker)
+static bool for_each_row(struct journal *journal, enum statement which,
+                         void (*take)(struct journal *, sqlite3_stmt *, struct broker *), struct broker *broker)
 {
+    sqlite3_stmt *query = journal->statements[which];
     int result;
-    while ((result = sqlite3_step(query)) == SQLITE_ROW) take(query, broker);
+    while ((result = sqlite3_step(query)) == SQLITE_ROW) take(journal, query, broker);
     sqlite3_reset(query);
     return result == SQLITE_DONE;
 }
 
+static void restore_identity(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
+{
+    uint64_t witness[3] = {0};
+    const struct span bytes = column_bytes(row, 2);
+    (void)broker;
+    journal->store = (uint64_t)sqlite3_column_int64(row, 0);
+    journal->commits = (uint64_t)sqlite3_column_int64(row, 1);
+    if (bytes.size == sizeof witness) memcpy(witness, bytes.data, sizeof witness);
+    journal->witness = (struct witness){be64toh(witness[0]) != 0, be64toh(witness[1]), be64toh(witness[2])};
+    journal->identity_read = bytes.size == sizeof witness &&
+                             column_agrees(row, 3, check_store(journal->store, journal->commits, &journal->witness));
+    if (!journal->identity_read) report_damage(journal, "store", NULL, -1, "the checksum does not agree");
+}
+
+/* A journal whose identity is lost gets another: whoever knows the old one takes it for replaced, and looks. */
+static bool open_identity(struct journal *journal)
+{
+    if (!for_each_row(journal, GET_STORE, restore_identity, NULL)) return false;
+    if (journal->identity_read) return true;
+    journal->witness = (struct witness){0};
+    journal->commits = 0;
+    return getrandom(&journal->store, sizeof journal->store, 0) == (ssize_t)sizeof journal->store && begin(journal) &&
+           journal_commit(journal);
+}
+
 bool journal_restore(struct journal *journal, struct broker *broker, char *why, size_t why_bytes)
 {
-    if (for_each_row(journal->statements[ALL_SWEEPS], restore_sweep, broker) &&
-        for_each_row(journal->statements[ALL_DONE], restore_done, broker))
+    /* A page that lies about its rows would lose sweeps without a word. The journal is small. */
+    database_check(journal->db, true, log_fault, journal);
+    if (open_identity(journal) && for_each_row(journal, ALL_SWEEPS, restore_sweep, broker) &&
+        for_each_row(journal, ALL_DONE, restore_done, broker))
         return true;
     snprintf(why, why_bytes, "the journal cannot be read: %s", journal_error(journal));
     return false;
@@ -418,7 +538,9 @@ bool journal_item(struct journal *journal, enum message_item item, const struct 
         const struct span stored = column_bytes(get, 0);
         const struct digest actual = digest_of(stored);
         found = digest_equal(&actual, digest);
-        if (!found) report_damage(item == ITEM_SWEEP ? "sweep" : "population", digest, "the digest does not agree");
+        if (!found)
+            report_damage(journal, item == ITEM_SWEEP ? "sweep" : "population", digest, -1,
+                          "the digest does not agree");
         buffer_clear(&journal->item);
         buffer_append(&journal->item, stored.data, stored.size);
         journal->item_digest = found ? *digest : (struct digest){{0}};
@@ -427,4 +549,112 @@ bool journal_item(struct journal *journal, enum message_item item, const struct 
     sqlite3_reset(get);
     *bytes = buffer_span(&journal->item);
     return found;
+}
+
+/* Looking at a journal that nobody uses */
+
+static void fail_reading(struct journal *journal, const char *table)
+{
+    char why[LINE_BYTES / 2];
+    snprintf(why, sizeof why, "cannot be read: %s", sqlite3_errmsg(journal->db));
+    report_damage(journal, table, NULL, -1, why);
+}
+
+static void verify_population(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
+{
+    struct digest named;
+    const struct digest actual = digest_of(column_bytes(row, 1));
+    (void)broker;
+    const bool known = column_digest(row, 0, &named);
+    if (known && digest_equal(&named, &actual)) return;
+    report_damage(journal, "population", known ? &named : NULL, -1, "the digest does not agree");
+}
+
+static void verify_absence(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
+{
+    struct digest sweep;
+    const struct ledger *ledger = column_digest(row, 0, &sweep) ? broker_sweep(broker, &sweep) : NULL;
+    struct span bytes;
+    if (ledger == NULL || !ledger->population_kept) return; /* named before, or it needs none */
+    if (!journal_item(journal, ITEM_POPULATION, &ledger->population, &bytes))
+        report_damage(journal, "sweep", &sweep, -1, "its population is not here, or is damaged");
+}
+
+/* Rows are kept merged, so that none begins inside another of its sweep, nor at its end. */
+static void verify_apart(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
+{
+    struct digest sweep;
+    (void)broker;
+    const bool named = column_digest(row, 0, &sweep);
+    report_damage(journal, "done", named ? &sweep : NULL, sqlite3_column_int64(row, 1),
+                  "the blocks overlap those of the row before");
+}
+
+static const struct {
+    const char *table, *query; /* NULL: a statement that is there already */
+    enum statement statement;
+    void (*take)(struct journal *, sqlite3_stmt *, struct broker *);
+} verifications[] = {
+    {"store", NULL, GET_STORE, restore_identity},
+    {"sweep", NULL, ALL_SWEEPS, restore_sweep},
+    {"done", NULL, ALL_DONE, restore_done},
+    {"done",
+     "SELECT sweep, first FROM (SELECT sweep, first, lag(first + count) OVER (PARTITION BY sweep ORDER BY first)"
+     " AS before FROM done) WHERE before > first",
+     STATEMENT_COUNT, verify_apart},
+    {"population", "SELECT digest, bytes FROM population", STATEMENT_COUNT, verify_population},
+    {"sweep", "SELECT id FROM sweep", STATEMENT_COUNT, verify_absence},
+};
+
+/* Each query is prepared here, so that one damaged table does not hide what the others hold. */
+static void verify_rows(struct journal *journal, struct broker *broker)
+{
+    for (size_t at = 0; at < sizeof verifications / sizeof *verifications; at++) {
+        const char *query = verifications[at].query;
+        sqlite3_stmt *rows = NULL;
+        int stepped = SQLITE_ERROR;
+        if (query == NULL) query = statement_text[verifications[at].statement];
+        if (sqlite3_prepare_v2(journal->db, query, -1, &rows, NULL) == SQLITE_OK)
+            while ((stepped = sqlite3_step(rows)) == SQLITE_ROW) verifications[at].take(journal, rows, broker);
+        if (stepped != SQLITE_DONE) fail_reading(journal, verifications[at].table);
+        sqlite3_finalize(rows);
+    }
+}
+
+static void verify_all(struct journal *journal, struct broker *broker)
+{
+    journal->damages += database_check(journal->db, false, journal->tell, journal->context);
+    const int format = read_format(journal);
+    if (format != JOURNAL_FORMAT) report_damage(journal, "format", NULL, format, "not a journal of this version");
+    /* For the populations; where it fails, verify_rows says so. */
+    sqlite3_prepare_v2(journal->db, statement_text[GET_POPULATION], -1, &journal->statements[GET_POPULATION], NULL);
+    verify_rows(journal, broker);
+}
+
+int64_t journal_verify(const char *directory, database_tell *tell, void *context, struct journal_summary *summary,
+                       char *why, size_t why_bytes)
+{
+    char path[PATH_BYTES];
+    int64_t damages = -1;
+    struct journal *journal = calloc(1, sizeof *journal);
+    struct broker *broker = broker_new(&(struct broker_setup){1, 1, 1});
+    snprintf(why, why_bytes, "out of memory");
+    if (journal == NULL || broker == NULL) goto end;
+    *journal = (struct journal){.lock_fd = -1, .tell = tell, .context = context};
+    snprintf(path, sizeof path, "%.4000s/broker.lock", directory);
+    if (!database_claim(path, &journal->lock_fd, why, why_bytes)) goto end;
+    snprintf(path, sizeof path, "%.4000s/broker.db", directory);
+    if (access(path, F_OK) != 0 && access(directory, R_OK | X_OK) != 0) {
+        snprintf(why, why_bytes, "%s: %s", directory, strerror(errno));
+        goto end;
+    }
+    journal->db = database_inspect(path, why, why_bytes);
+    if (journal->db != NULL) verify_all(journal, broker);
+    else report_damage(journal, "database", NULL, -1, why);
+    *summary = (struct journal_summary){journal->store, journal->commits, journal->witness};
+    damages = (int64_t)journal->damages;
+end:
+    journal_close(journal);
+    broker_free(broker);
+    return damages;
 }

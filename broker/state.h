@@ -22,6 +22,7 @@ struct broker {
     uint64_t endpoint_number;              /* counts changes of the endpoint */
     bool endpoint_due;                     /* some worker may not know the endpoint */
     bool recall_due;                       /* some lease may be of a sweep that does not run */
+    bool doubt_due;                        /* some finished sweep may have been lost by the aggregator */
     bool busy;                             /* the last step had more to do than fitted its effects */
     struct ledger *sweeps;                 /* [BROKER_SWEEPS_MAX], in the order in which they came */
     uint32_t sweep_count;
