@@ -14,7 +14,8 @@ static void fill_status(const struct ledger *ledger, struct sweep_status *status
                                     .blocks = ledger->blocks,
                                     .done = ledger->done.total,
                                     .leased = ledger->taken.total - ledger->done.total,
-                                    .failed = ledger->failed};
+                                    .parked = ledger->failed,
+                                    .weight = 1};
     if (ledger->state == SWEEP_DONE) status->result = ledger->result;
     memcpy(status->name, ledger->name, sizeof status->name);
     memcpy(status->text, ledger->text, sizeof status->text);

@@ -113,7 +113,7 @@ static enum cluster_status take_status(struct cluster *cluster)
     if (answer->sweeps.count != 1) return CLUSTER_RUNNING;
     const struct sweep_status *status = &answer->sweeps.list[0];
     cluster->progress.done = status->done;
-    cluster->progress.failed = status->failed;
+    cluster->progress.failed = status->parked;
     if (!cluster->workers_started) {
         cluster->looks += *answer->sweeps.aggregator != '\0';
         cluster->progress.at_start = status->done;

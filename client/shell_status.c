@@ -39,7 +39,7 @@ static json_t *describe(const struct sweep_status *sweep)
     json_object_set_new(row, "blocks", json_integer((json_int_t)sweep->blocks));
     json_object_set_new(row, "done", json_integer((json_int_t)sweep->done));
     json_object_set_new(row, "leased", json_integer((json_int_t)sweep->leased));
-    json_object_set_new(row, "failed", json_integer((json_int_t)sweep->failed));
+    json_object_set_new(row, "parked", json_integer((json_int_t)sweep->parked));
     json_object_set_new(row, "digest", digest_is_zero(&sweep->result) ? json_null() : json_string(digest));
     json_object_set_new(row, "text", json_string(sweep->text));
     return row;

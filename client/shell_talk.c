@@ -13,8 +13,8 @@
 
 const char *talk_state_name(enum sweep_state state)
 {
-    static const char *const names[] = {"", "running", "paused", "done", "failed", "cancelled"};
-    return state >= SWEEP_RUNNING && state <= SWEEP_CANCELLED ? names[state] : "unknown";
+    static const char *const names[] = {"", "running", "paused", "done", "failed", "cancelled", "stalled"};
+    return state >= SWEEP_RUNNING && state <= SWEEP_STALLED ? names[state] : "unknown";
 }
 
 enum exit_status talk_open(struct talk *talk, const struct options *options)

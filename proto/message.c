@@ -35,6 +35,9 @@ struct field {
     size_t item_bytes;         /* of a list */
     const struct field *items; /* of a list: what an item is; of a record: its fields */
     size_t item_count;         /* of a record */
+    uint64_t since;            /* version that brought the field; 0: the first. Before, a number was ... */
+    uint64_t fallback;         /* ... this, and a text empty */
+    uint64_t old_max;          /* of a number in version 1, when it was smaller; 0: it was not */
 };
 
 #define COUNT_OF(array)       (sizeof(array) / sizeof *(array))
@@ -66,15 +69,26 @@ struct field {
 static const struct field status_fields[] = {
     {DIGEST_IN(struct sweep_status, sweep)},
     {TEXT_IN(struct sweep_status, name)},
-    {UINT32_IN(struct sweep_status, state, 1, SWEEP_CANCELLED)},
+    {UINT32_IN(struct sweep_status, state, 1, SWEEP_STALLED), .old_max = SWEEP_CANCELLED},
     {UINT64_IN(struct sweep_status, draws, 0, UINT64_MAX)},
     {UINT64_IN(struct sweep_status, scenarios, 0, UINT64_MAX)},
     {UINT64_IN(struct sweep_status, blocks, 0, UINT64_MAX)},
     {UINT64_IN(struct sweep_status, done, 0, UINT64_MAX)},
     {UINT64_IN(struct sweep_status, leased, 0, UINT64_MAX)},
-    {UINT64_IN(struct sweep_status, failed, 0, UINT64_MAX)},
+    {UINT64_IN(struct sweep_status, parked, 0, UINT64_MAX)},
     {DIGEST_IN(struct sweep_status, result)},
     {TEXT_IN(struct sweep_status, text)},
+    {UINT32_IN(struct sweep_status, priority, 0, MESSAGE_PRIORITY_MAX), .since = 2},
+    {UINT32_IN(struct sweep_status, weight, 1, MESSAGE_WEIGHT_MAX), .since = 2, .fallback = 1},
+    {TEXT_IN(struct sweep_status, tenant), .since = 2},
+};
+static const struct field worker_fields[] = {
+    {TEXT_IN(struct worker_status, name)},
+    {UINT32_IN(struct worker_status, state, 1, WORKER_UNREACHED)},
+    {UINT32_IN(struct worker_status, leases, 0, UINT32_MAX)},
+    {UINT64_IN(struct worker_status, blocks, 0, UINT64_MAX)},
+    {UINT64_IN(struct worker_status, blocks_per_1000s, 0, UINT64_MAX)},
+    {UINT64_IN(struct worker_status, silent_ms, 0, UINT64_MAX)},
 };
 
 static const struct field token_item = {.type = FIELD_UINT64, .max = UINT64_MAX};
@@ -82,6 +96,8 @@ static const struct field digest_item = {.type = FIELD_DIGEST};
 static const struct field blocks_item = {.type = FIELD_BLOCKS};
 static const struct field status_item = {
     .type = FIELD_RECORD, .items = status_fields, .item_count = COUNT_OF(status_fields)};
+static const struct field worker_item = {
+    .type = FIELD_RECORD, .items = worker_fields, .item_count = COUNT_OF(worker_fields)};
 
 /* The fields of each kind, in the order of the wire. */
 static const struct field hello_fields[] = {
@@ -103,7 +119,7 @@ static const struct field item_fields[] = {
     {BYTES(item.bytes, POPULATION_BYTES_MAX)},
 };
 static const struct field error_fields[] = {
-    {ENUM(error.code, ERROR_STORE)},
+    {ENUM(error.code, ERROR_FORBIDDEN)},
     {TEXT(error.text)},
 };
 static const struct field heartbeat_fields[] = {
@@ -148,6 +164,9 @@ static const struct field folded_fields[] = {
 static const struct field submit_fields[] = {
     {BYTES(submit.sweep, SWEEP_BYTES_MAX)},
     {BYTES(submit.population, POPULATION_BYTES_MAX)},
+    {UINT32_IN(struct message, submit.priority, 0, MESSAGE_PRIORITY_MAX), .since = 2},
+    {UINT32_IN(struct message, submit.weight, 0, MESSAGE_WEIGHT_MAX), .since = 2},
+    {TEXT(submit.tenant), .since = 2},
 };
 static const struct field accepted_fields[] = {
     {DIGEST(accepted.sweep)},
@@ -175,6 +194,40 @@ static const struct field outcome_fields[] = {
 static const struct field store_fields[] = {
     {UINT64(store.store)},
     {UINT64(store.commits)},
+};
+static const struct field pause_fields[] = {
+    {DIGEST(pause.sweep)},
+};
+static const struct field resume_fields[] = {
+    {DIGEST(resume.sweep)},
+};
+static const struct field retry_fields[] = {
+    {DIGEST(retry.sweep)},
+};
+static const struct field drain_fields[] = {
+    {TEXT(drain.name)},
+};
+static const struct field workers_fields[] = {
+    {UINT64(workers.from)},
+};
+static const struct field explain_fields[] = {
+    {DIGEST(explain.sweep)},
+};
+static const struct field roster_fields[] = {
+    {UINT64(roster.next)},
+    {LIST(roster.list, roster.count, worker_item)},
+};
+static const struct field explanation_fields[] = {
+    {DIGEST(explanation.sweep)},
+    {TEXT(explanation.text)},
+};
+static const struct field recall_fields[] = {
+    {UINT64(recall.token)},
+};
+static const struct field returned_fields[] = {
+    {UINT64(returned.token)},
+    {DIGEST(returned.sweep)},
+    {BLOCKS(returned.blocks)},
 };
 
 struct shape {
@@ -209,7 +262,26 @@ static const struct shape shapes[MESSAGE_KIND_END] = {
     SHAPE(RESULT, result_fields),
     SHAPE(OUTCOME, outcome_fields),
     SHAPE(STORE, store_fields),
+    SHAPE(PAUSE, pause_fields),
+    SHAPE(RESUME, resume_fields),
+    SHAPE(RETRY, retry_fields),
+    SHAPE(DRAIN, drain_fields),
+    SHAPE(WORKERS, workers_fields),
+    SHAPE(EXPLAIN, explain_fields),
+    SHAPE(ROSTER, roster_fields),
+    SHAPE(EXPLANATION, explanation_fields),
+    SHAPE(RECALL, recall_fields),
+    SHAPE(RETURNED, returned_fields),
 };
+
+#define FIRST_KIND_OF_VERSION_2 MESSAGE_PAUSE
+
+/* How many of the fields a version has: those that were brought later are last. */
+static size_t fields_in(const struct field *fields, size_t count, uint64_t version)
+{
+    while (count > 0 && fields[count - 1].since > version) count--;
+    return count;
+}
 
 const char *message_kind_name(enum message_kind kind)
 {
@@ -240,24 +312,25 @@ static void encode_pair(struct buffer *out, uint64_t first, uint64_t second)
     pack_uint(out, second);
 }
 
-static void encode_field(const struct field *field, const char *holder, struct buffer *out);
+static void encode_field(const struct field *field, const char *holder, uint64_t version, struct buffer *out);
 
-static void encode_list(const struct field *field, const char *holder, struct buffer *out)
+static void encode_list(const struct field *field, const char *holder, uint64_t version, struct buffer *out)
 {
     uint32_t count = load_uint32(holder, field->beside);
     assert(count <= field->max);
     pack_array(out, count);
     for (uint32_t at = 0; at < count; at++)
-        encode_field(field->items, holder + field->at + at * field->item_bytes, out);
+        encode_field(field->items, holder + field->at + at * field->item_bytes, version, out);
 }
 
-static void encode_record(const struct field *field, const char *holder, struct buffer *out)
+static void encode_record(const struct field *field, const char *holder, uint64_t version, struct buffer *out)
 {
-    pack_array(out, field->item_count);
-    for (size_t at = 0; at < field->item_count; at++) encode_field(&field->items[at], holder + field->at, out);
+    const size_t count = fields_in(field->items, field->item_count, version);
+    pack_array(out, count);
+    for (size_t at = 0; at < count; at++) encode_field(&field->items[at], holder + field->at, version, out);
 }
 
-static void encode_field(const struct field *field, const char *holder, struct buffer *out)
+static void encode_field(const struct field *field, const char *holder, uint64_t version, struct buffer *out)
 {
     const void *value = holder + field->at;
     switch (field->type) {
@@ -286,22 +359,51 @@ static void encode_field(const struct field *field, const char *holder, struct b
         encode_pair(out, load_uint32(holder, field->at), load_uint64(holder, field->beside));
         return;
     case FIELD_LIST:
-        encode_list(field, holder, out);
+        encode_list(field, holder, version, out);
         return;
     case FIELD_RECORD:
-        encode_record(field, holder, out);
+        encode_record(field, holder, version, out);
         return;
     }
+}
+
+/* Whether only a later version than the first can say what the field holds. */
+static bool is_news(const struct field *field, const char *holder)
+{
+    if (field->type == FIELD_LIST) {
+        const uint32_t count = load_uint32(holder, field->beside);
+        for (uint32_t at = 0; at < count; at++)
+            if (is_news(field->items, holder + field->at + at * field->item_bytes)) return true;
+    }
+    if (field->type == FIELD_RECORD)
+        for (size_t at = 0; at < field->item_count; at++)
+            if (is_news(&field->items[at], holder + field->at)) return true;
+    if (field->old_max > 0) return load_uint32(holder, field->at) > field->old_max;
+    if (field->since == 0) return false;
+    return field->type == FIELD_TEXT ? holder[field->at] != 0 : load_uint32(holder, field->at) != field->fallback;
+}
+
+/* The oldest version that can say it: what an older program knows it also understands. */
+static uint64_t version_of(const struct message *message)
+{
+    const struct shape *shape = &shapes[message->kind];
+    if (message->kind >= FIRST_KIND_OF_VERSION_2) return 2;
+    if (message->kind != MESSAGE_SUBMIT && message->kind != MESSAGE_SWEEPS) return 1; /* as they ever were */
+    for (size_t at = 0; at < shape->count; at++)
+        if (is_news(&shape->fields[at], (const char *)message)) return 2;
+    return 1;
 }
 
 void message_encode(const struct message *message, struct buffer *out)
 {
     assert(message->kind >= MESSAGE_HELLO && message->kind < MESSAGE_KIND_END);
     const struct shape *shape = &shapes[message->kind];
-    pack_array(out, 2 + shape->count);
-    pack_uint(out, MESSAGE_VERSION);
+    const uint64_t version = version_of(message);
+    const size_t count = fields_in(shape->fields, shape->count, version);
+    pack_array(out, 2 + count);
+    pack_uint(out, version);
     pack_uint(out, message->kind);
-    for (size_t at = 0; at < shape->count; at++) encode_field(&shape->fields[at], (const char *)message, out);
+    for (size_t at = 0; at < count; at++) encode_field(&shape->fields[at], (const char *)message, version, out);
 }
 
 /* Decoding. */
@@ -333,23 +435,38 @@ static void decode_place(const struct field *field, struct cursor *cursor, char 
     store_uint64(holder, field->beside, cursor_uint(cursor, (MESSAGE_BLOCKS_MAX >> level) - 1));
 }
 
-static void decode_field(const struct field *field, struct cursor *cursor, char *holder);
+/* What a field holds that the message's version does not have. */
+static void fill_fallback(const struct field *field, char *holder)
+{
+    if (field->type == FIELD_TEXT) memset(holder + field->at, 0, field->max);
+    else store_uint32(holder, field->at, field->fallback);
+}
 
-static void decode_list(const struct field *field, struct cursor *cursor, char *holder)
+static void decode_field(const struct field *field, struct cursor *cursor, uint64_t version, char *holder);
+
+static void decode_fields(const struct field *fields, size_t count, struct cursor *cursor, uint64_t version,
+                          char *holder)
+{
+    const size_t there = fields_in(fields, count, version);
+    for (size_t at = 0; at < there; at++) decode_field(&fields[at], cursor, version, holder);
+    for (size_t at = there; at < count; at++) fill_fallback(&fields[at], holder);
+}
+
+static void decode_list(const struct field *field, struct cursor *cursor, uint64_t version, char *holder)
 {
     size_t count = cursor_array(cursor, field->max);
     store_uint32(holder, field->beside, count);
     for (size_t at = 0; at < count && !cursor->error; at++)
-        decode_field(field->items, cursor, holder + field->at + at * field->item_bytes);
+        decode_field(field->items, cursor, version, holder + field->at + at * field->item_bytes);
 }
 
-static void decode_record(const struct field *field, struct cursor *cursor, char *holder)
+static void decode_record(const struct field *field, struct cursor *cursor, uint64_t version, char *holder)
 {
-    cursor_array_of(cursor, field->item_count);
-    for (size_t at = 0; at < field->item_count; at++) decode_field(&field->items[at], cursor, holder + field->at);
+    cursor_array_of(cursor, fields_in(field->items, field->item_count, version));
+    decode_fields(field->items, field->item_count, cursor, version, holder + field->at);
 }
 
-static void decode_field(const struct field *field, struct cursor *cursor, char *holder)
+static void decode_field(const struct field *field, struct cursor *cursor, uint64_t version, char *holder)
 {
     void *value = holder + field->at;
     switch (field->type) {
@@ -378,24 +495,25 @@ static void decode_field(const struct field *field, struct cursor *cursor, char 
         decode_place(field, cursor, holder);
         return;
     case FIELD_LIST:
-        decode_list(field, cursor, holder);
+        decode_list(field, cursor, version, holder);
         return;
     case FIELD_RECORD:
-        decode_record(field, cursor, holder);
+        decode_record(field, cursor, version, holder);
         return;
     }
 }
 
 /* Reads [version, kind, ... and finds the kind's shape; NULL: the cursor has the error. */
-static const struct shape *decode_head(struct cursor *cursor, struct message *message)
+static const struct shape *decode_head(struct cursor *cursor, struct message *message, uint64_t *version)
 {
     size_t count = cursor_array(cursor, UINT32_MAX); /* another version may have any number of fields */
-    uint64_t version = cursor_uint(cursor, UINT64_MAX);
-    if (version != MESSAGE_VERSION) cursor_fail(cursor, MESSAGE_WHY_VERSION);
+    *version = cursor_uint(cursor, UINT64_MAX);
+    if (*version < 1 || *version > MESSAGE_VERSION) cursor_fail(cursor, MESSAGE_WHY_VERSION);
     uint64_t kind = cursor_uint(cursor, UINT64_MAX);
-    if (kind < MESSAGE_HELLO || kind >= MESSAGE_KIND_END) cursor_fail(cursor, "unknown kind");
+    const uint64_t end = *version == 1 ? FIRST_KIND_OF_VERSION_2 : MESSAGE_KIND_END;
+    if (kind < MESSAGE_HELLO || kind >= end) cursor_fail(cursor, "unknown kind");
     if (cursor->error) return NULL;
-    if (count != 2 + shapes[kind].count) {
+    if (count != 2 + fields_in(shapes[kind].fields, shapes[kind].count, *version)) {
         cursor_fail(cursor, "wrong number of fields");
         return NULL;
     }
@@ -406,10 +524,15 @@ static const struct shape *decode_head(struct cursor *cursor, struct message *me
 bool message_decode(struct span bytes, struct message *message, const char **why)
 {
     struct cursor cursor = cursor_over(bytes);
+    uint64_t version;
     if (bytes.size > MESSAGE_BYTES_MAX) cursor_fail(&cursor, "a message above its bound");
-    const struct shape *shape = decode_head(&cursor, message);
-    for (size_t at = 0; shape && at < shape->count; at++) decode_field(&shape->fields[at], &cursor, (char *)message);
+    const struct shape *shape = decode_head(&cursor, message, &version);
+    if (shape) decode_fields(shape->fields, shape->count, &cursor, version, (char *)message);
     bool sound = cursor_done(&cursor);
+    if (sound && version != version_of(message)) { /* a value has one encoding */
+        *why = "a later version than it needs";
+        return false;
+    }
     if (!sound) *why = cursor.error;
     return sound;
 }

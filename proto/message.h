@@ -10,7 +10,7 @@
 
 #include "bytes.h"
 
-#define MESSAGE_VERSION         1
+#define MESSAGE_VERSION         2
 #define MESSAGE_BYTES_MAX       (256u << 20) /* ZMQ_MAXMSGSIZE of every socket */
 #define MESSAGE_NAME_BYTES      64
 #define MESSAGE_ENDPOINT_BYTES  256
@@ -18,11 +18,14 @@
 #define MESSAGE_TOKENS_MAX      64
 #define MESSAGE_RANGES_MAX      1024
 #define MESSAGE_SWEEPS_MAX      256
+#define MESSAGE_WORKERS_MAX     256 /* in one ROSTER */
+#define MESSAGE_PRIORITY_MAX    9
+#define MESSAGE_WEIGHT_MAX      1000
 #define MESSAGE_BLOCKS_MAX      (UINT64_C(1) << 40) /* of a sweep; block numbers are below */
 #define MESSAGE_LEVEL_MAX       40                  /* of a node of the fold */
 #define MESSAGE_INTERVAL_MS_MAX (24u * 3600 * 1000)
 
-/* What message_decode() says of a message of another MESSAGE_VERSION. */
+/* What message_decode() says of a message of a version that is not known here. */
 #define MESSAGE_WHY_VERSION "version"
 
 enum message_kind {
@@ -62,6 +65,20 @@ enum message_kind {
     MESSAGE_OUTCOME, /* answer to RESULT */
     /* aggregator -> broker, and its answer */
     MESSAGE_STORE, /* which store the sender writes to, and how far it is */
+    /* client -> broker; from here on since version 2 */
+    MESSAGE_PAUSE,   /* lend nothing of this sweep */
+    MESSAGE_RESUME,  /* go on with it */
+    MESSAGE_RETRY,   /* its parked blocks are to be tried again */
+    MESSAGE_DRAIN,   /* lend nothing to this worker; broker -> worker: finish and leave */
+    MESSAGE_WORKERS, /* who is registered? */
+    MESSAGE_EXPLAIN, /* why is this sweep not further on? */
+    /* broker -> client */
+    MESSAGE_ROSTER,      /* answer to WORKERS */
+    MESSAGE_EXPLANATION, /* answer to EXPLAIN */
+    /* broker -> worker */
+    MESSAGE_RECALL, /* give back what is not begun of a lease */
+    /* worker -> broker */
+    MESSAGE_RETURNED, /* blocks at the end of a lease that were not begun */
     MESSAGE_KIND_END
 };
 
@@ -69,8 +86,9 @@ enum message_role { ROLE_WORKER = 1, ROLE_AGGREGATOR, ROLE_CLIENT };
 enum message_item { ITEM_SWEEP = 1, ITEM_POPULATION };
 enum message_cause { CAUSE_ERROR = 1, CAUSE_OVERLAP, CAUSE_SHUTDOWN };
 enum message_outcome { FOLD_NEW = 1, FOLD_DUPLICATE, FOLD_OVERLAP, FOLD_UNKNOWN_SWEEP, FOLD_REFUSED };
-enum message_error { ERROR_MALFORMED = 1, ERROR_VERSION, ERROR_UNKNOWN, ERROR_REFUSED, ERROR_STORE };
-enum sweep_state { SWEEP_RUNNING = 1, SWEEP_PAUSED, SWEEP_DONE, SWEEP_FAILED, SWEEP_CANCELLED };
+enum message_error { ERROR_MALFORMED = 1, ERROR_VERSION, ERROR_UNKNOWN, ERROR_REFUSED, ERROR_STORE, ERROR_FORBIDDEN };
+enum sweep_state { SWEEP_RUNNING = 1, SWEEP_PAUSED, SWEEP_DONE, SWEEP_FAILED, SWEEP_CANCELLED, SWEEP_STALLED };
+enum worker_state { WORKER_IDLE = 1, WORKER_BUSY, WORKER_DRAINING, WORKER_UNREACHED };
 
 struct block_range {
     uint64_t first, count; /* count at least 1 */
@@ -80,9 +98,20 @@ struct sweep_status {
     struct digest sweep;
     char name[MESSAGE_NAME_BYTES];
     enum sweep_state state;
-    uint64_t draws, scenarios, blocks, done, leased, failed;
+    uint64_t draws, scenarios, blocks, done, leased, parked;
     struct digest result;          /* digest of the rollup once DONE; zero before */
-    char text[MESSAGE_TEXT_BYTES]; /* why it failed; empty otherwise */
+    char text[MESSAGE_TEXT_BYTES]; /* why it failed, or which blocks are parked; empty otherwise */
+    uint32_t priority, weight;
+    char tenant[MESSAGE_NAME_BYTES];
+};
+
+struct worker_status {
+    char name[MESSAGE_NAME_BYTES];
+    enum worker_state state;
+    uint32_t leases;
+    uint64_t blocks;           /* done since it registered */
+    uint64_t blocks_per_1000s; /* at its own pace; 0: not measured yet */
+    uint64_t silent_ms;        /* since it was last heard */
 };
 
 /* Spans and pointers are borrowed: from the received bytes when decoded, from the caller's memory
@@ -139,7 +168,7 @@ struct message {
         } lease;
         struct {
             struct digest sweep;
-        } cancel, status, result; /* status: zero digest for all */
+        } cancel, status, result, pause, resume, retry, explain; /* status: zero digest for all */
         struct {
             struct digest sweep;
             uint32_t level;
@@ -154,8 +183,10 @@ struct message {
             char text[MESSAGE_TEXT_BYTES];
         } folded;
         struct {
-            struct span sweep, population;
-        } submit; /* population empty: known to be built in */
+            struct span sweep, population; /* population empty: known to be built in */
+            uint32_t priority, weight;     /* weight 0: as 1 */
+            char tenant[MESSAGE_NAME_BYTES];
+        } submit;
         struct {
             struct digest sweep;
             bool known;
@@ -188,10 +219,34 @@ struct message {
         struct {
             uint64_t store, commits; /* store: its random identity; commits: on disk, ever */
         } store;
+        struct {
+            char name[MESSAGE_NAME_BYTES];
+        } drain;
+        struct {
+            uint64_t from; /* 0, or what `next` of the last ROSTER said */
+        } workers;
+        struct {
+            uint64_t next; /* where the list goes on; 0: that was all */
+            uint32_t count;
+            struct worker_status list[MESSAGE_WORKERS_MAX];
+        } roster;
+        struct {
+            struct digest sweep;
+            char text[MESSAGE_TEXT_BYTES];
+        } explanation;
+        struct {
+            uint64_t token;
+        } recall;
+        struct {
+            uint64_t token;
+            struct digest sweep;
+            struct block_range blocks;
+        } returned;
     };
 };
 
-/* Appends the message. What lies beyond a list's count is not looked at. A text ends at the first byte
+/* Appends the message, in the oldest version that can say it, so that older programs understand what
+ * they can. What lies beyond a list's count is not looked at. A text ends at the first byte
  * that is not UTF-8, so that one that was cut to fit in the middle of a character still arrives. */
 void message_encode(const struct message *message, struct buffer *out);
 

@@ -60,8 +60,13 @@ char *file_read(const char *path)
 
 void golden_check(const char *name, struct span bytes)
 {
+    golden_check_in("v1", name, bytes);
+}
+
+void golden_check_in(const char *folder, const char *name, struct span bytes)
+{
     char path[128];
-    snprintf(path, sizeof path, "tests/wire/golden/v1/%s.hex", name);
+    snprintf(path, sizeof path, "tests/wire/golden/%s/%s.hex", folder, name);
     char *text = file_read(path);
     struct buffer golden = {0};
     cr_assert(hex_read(text, strlen(text), &golden), "%s is not hexadecimal", path);
@@ -186,9 +191,20 @@ static void sample_status(struct sweep_status *status)
     status->blocks = 8;
     status->done = 7;
     status->leased = 2;
-    status->failed = 1;
+    status->parked = 1;
     status->result = RESULT;
     copy_text(status->text, "Größe");
+    status->weight = 1;
+}
+
+static void sample_worker(struct worker_status *status)
+{
+    copy_text(status->name, "node7-4711");
+    status->state = WORKER_BUSY;
+    status->leases = 2;
+    status->blocks = 4096;
+    status->blocks_per_1000s = 5333;
+    status->silent_ms = 250;
 }
 
 void sample_message(enum message_kind kind, struct message *message)
@@ -306,10 +322,56 @@ void sample_message(enum message_kind kind, struct message *message)
         message->store.store = 0x0123456789abcdef;
         message->store.commits = 187500;
         break;
+    case MESSAGE_PAUSE:
+    case MESSAGE_RESUME:
+    case MESSAGE_RETRY:
+    case MESSAGE_EXPLAIN:
+        message->pause.sweep = SWEEP;
+        break;
+    case MESSAGE_DRAIN:
+        copy_text(message->drain.name, "node7-4711");
+        break;
+    case MESSAGE_WORKERS:
+        message->workers.from = 256;
+        break;
+    case MESSAGE_ROSTER:
+        message->roster.next = 512;
+        message->roster.count = 1;
+        sample_worker(&message->roster.list[0]);
+        break;
+    case MESSAGE_EXPLANATION:
+        message->explanation.sweep = SWEEP;
+        copy_text(message->explanation.text, "no workers");
+        break;
+    case MESSAGE_RECALL:
+        message->recall.token = TOKEN;
+        break;
+    case MESSAGE_RETURNED:
+        message->returned.token = TOKEN;
+        message->returned.sweep = SWEEP;
+        message->returned.blocks = (struct block_range){6, 2};
+        break;
     case MESSAGE_GOODBYE:
     case MESSAGE_STRANGER:
     case MESSAGE_KIND_END:
         break;
+    }
+}
+
+void sample_newer_message(enum message_kind kind, struct message *message)
+{
+    sample_message(kind, message);
+    if (kind == MESSAGE_SUBMIT) {
+        message->submit.priority = 3;
+        message->submit.weight = 20;
+        copy_text(message->submit.tenant, "treasury");
+    }
+    if (kind == MESSAGE_SWEEPS) {
+        struct sweep_status *status = &message->sweeps.list[0];
+        status->state = SWEEP_STALLED;
+        status->priority = 3;
+        status->weight = 20;
+        copy_text(status->tenant, "treasury");
     }
 }
 
@@ -322,7 +384,7 @@ void sample_exchange(enum message_kind kind, struct message *message)
     struct sweep_status *status = &message->sweeps.list[0];
     message->sweeps.wanted_workers = 0;
     status->done = status->blocks;
-    status->leased = status->failed = 0;
+    status->leased = status->parked = 0;
     status->text[0] = '\0';
 }
 
@@ -342,11 +404,22 @@ static void largest_status(struct sweep_status *status)
 {
     status->sweep = digest_filled(0xff);
     FILL(status->name);
-    status->state = SWEEP_CANCELLED;
+    status->state = SWEEP_STALLED;
     status->draws = status->scenarios = status->blocks = UINT64_MAX;
-    status->done = status->leased = status->failed = UINT64_MAX;
+    status->done = status->leased = status->parked = UINT64_MAX;
     status->result = digest_filled(0xff);
     FILL(status->text);
+    status->priority = MESSAGE_PRIORITY_MAX;
+    status->weight = MESSAGE_WEIGHT_MAX;
+    FILL(status->tenant);
+}
+
+static void largest_worker(struct worker_status *status)
+{
+    FILL(status->name);
+    status->state = WORKER_UNREACHED;
+    status->leases = UINT32_MAX;
+    status->blocks = status->blocks_per_1000s = status->silent_ms = UINT64_MAX;
 }
 
 void sample_largest_message(enum message_kind kind, struct message *message)
@@ -370,7 +443,7 @@ void sample_largest_message(enum message_kind kind, struct message *message)
         message->item.bytes = (struct span){bytes, POPULATION_BYTES_MAX};
         break;
     case MESSAGE_ERROR:
-        message->error.code = ERROR_STORE;
+        message->error.code = ERROR_FORBIDDEN;
         FILL(message->error.text);
         break;
     case MESSAGE_HEARTBEAT:
@@ -404,6 +477,26 @@ void sample_largest_message(enum message_kind kind, struct message *message)
     case MESSAGE_SUBMIT:
         message->submit.sweep = (struct span){bytes, SWEEP_BYTES_MAX};
         message->submit.population = (struct span){bytes, POPULATION_BYTES_MAX};
+        message->submit.priority = MESSAGE_PRIORITY_MAX;
+        message->submit.weight = MESSAGE_WEIGHT_MAX;
+        FILL(message->submit.tenant);
+        break;
+    case MESSAGE_DRAIN:
+        FILL(message->drain.name);
+        break;
+    case MESSAGE_WORKERS:
+        message->workers.from = UINT64_MAX;
+        break;
+    case MESSAGE_ROSTER:
+        message->roster.next = UINT64_MAX;
+        message->roster.count = MESSAGE_WORKERS_MAX;
+        for (size_t at = 0; at < MESSAGE_WORKERS_MAX; at++) largest_worker(&message->roster.list[at]);
+        break;
+    case MESSAGE_EXPLANATION:
+        FILL(message->explanation.text);
+        break;
+    case MESSAGE_RETURNED:
+        message->returned.blocks = last_block;
         break;
     case MESSAGE_SWEEPS:
         FILL(message->sweeps.aggregator);

@@ -24,6 +24,9 @@ char *file_read(const char *path);
 /* Fails the test unless the bytes are those of tests/wire/golden/v1/NAME.hex. */
 void golden_check(const char *name, struct span bytes);
 
+/* The same of tests/wire/golden/FOLDER/NAME.hex. */
+void golden_check_in(const char *folder, const char *name, struct span bytes);
+
 /* A copy whose end is the end of its memory, so that the address sanitizer sees a byte read beyond. */
 uint8_t *exact_copy(struct span bytes);
 
@@ -40,6 +43,9 @@ void hostile_check(const char *what, struct span bytes, bool (*decode)(struct sp
 
 /* One of each kind, as in the golden files. Spans point to static memory. */
 void sample_message(enum message_kind kind, struct message *message);
+
+/* The same with what later versions brought, where they brought anything. */
+void sample_newer_message(enum message_kind kind, struct message *message);
 
 /* The same as a step of the exchange in PROTOCOL.md: what would make no sense there is zero. */
 void sample_exchange(enum message_kind kind, struct message *message);

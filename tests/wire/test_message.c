@@ -56,6 +56,17 @@ static void check_round_trip(void)
     buffer_free(&bytes);
 }
 
+static bool decode_again(struct span bytes, struct buffer *again)
+{
+    const char *why = NULL;
+    if (!message_decode(bytes, &received, &why)) {
+        cr_assert_not_null(why, "refused without a reason");
+        return false;
+    }
+    message_encode(&received, again);
+    return true;
+}
+
 Test(message, every_kind_comes_back_as_it_was_sent)
 {
     for (int kind = MESSAGE_HELLO; kind < MESSAGE_KIND_END; kind++) {
@@ -88,6 +99,7 @@ Test(message, empty_texts_lists_and_bytes_come_back)
         if (kind == MESSAGE_FAILED) sent.failed.blocks.count = 1, sent.failed.cause = CAUSE_ERROR;
         if (kind == MESSAGE_LEASE) sent.lease.blocks.count = 1;
         if (kind == MESSAGE_FOLDED) sent.folded.outcome = FOLD_NEW;
+        if (kind == MESSAGE_RETURNED) sent.returned.blocks.count = 1;
         message_encode(&sent, &bytes);
         memset(&received, 0, sizeof received);
         cr_assert(message_decode(buffer_span(&bytes), &received, &why), "%s: %s", message_kind_name(sent.kind), why);
@@ -99,12 +111,76 @@ Test(message, empty_texts_lists_and_bytes_come_back)
 
 Test(message, encodes_to_the_golden_bytes_of_its_version)
 {
-    cr_assert_eq(MESSAGE_VERSION, 1, "a new version needs a folder of golden bytes, and the old one stays readable");
+    cr_assert_eq(MESSAGE_VERSION, 2, "a new version needs a folder of golden bytes, and the old one stays readable");
     for (int kind = MESSAGE_HELLO; kind < MESSAGE_KIND_END; kind++) {
         struct buffer bytes = {0};
         sample_message((enum message_kind)kind, &sent);
         message_encode(&sent, &bytes);
-        golden_check(message_kind_name(sent.kind), buffer_span(&bytes));
+        golden_check_in(kind < MESSAGE_PAUSE ? "v1" : "v2", message_kind_name(sent.kind), buffer_span(&bytes));
+        buffer_free(&bytes);
+    }
+}
+
+Test(message, what_only_a_later_version_can_say_is_said_in_it)
+{
+    static const enum message_kind kinds[] = {MESSAGE_SUBMIT, MESSAGE_SWEEPS};
+    for (size_t at = 0; at < COUNT_OF(kinds); at++) {
+        struct buffer bytes = {0};
+        sample_newer_message(kinds[at], &sent);
+        check_round_trip();
+        message_encode(&sent, &bytes);
+        golden_check_in("v2", message_kind_name(sent.kind), buffer_span(&bytes));
+        hostile_check(message_kind_name(sent.kind), buffer_span(&bytes), decode_again);
+        buffer_free(&bytes);
+    }
+}
+
+Test(message, what_an_older_version_can_say_is_refused_in_a_later_one)
+{
+    static const char *const rows[] = {"92 02 03", "97 02 0f c4 01 61 c4 00 00 00 a0"};
+    for (size_t row = 0; row < COUNT_OF(rows); row++) {
+        struct buffer bytes = {0};
+        const char *why = "accepted";
+        cr_assert(hex_read(rows[row], strlen(rows[row]), &bytes));
+        cr_expect(!message_decode(buffer_span(&bytes), &received, &why));
+        cr_expect_str_eq(why, "a later version than it needs", "row %zu", row);
+        buffer_free(&bytes);
+    }
+}
+
+Test(message, what_an_older_version_does_not_say_is_what_it_was_before)
+{
+    struct buffer bytes = {0};
+    const char *why = "", *submit = "94 01 0f c4 01 61 c4 00";
+    cr_assert(hex_read(submit, strlen(submit), &bytes));
+    memset(&received, 0xa5, sizeof received);
+    cr_assert(message_decode(buffer_span(&bytes), &received, &why), "%s", why);
+    cr_expect(received.submit.priority == 0 && received.submit.weight == 0 && received.submit.tenant[0] == 0);
+    buffer_free(&bytes);
+}
+
+Test(message, every_code_of_an_error_has_golden_bytes)
+{
+    static const struct {
+        enum message_error code;
+        const char *golden, *text;
+    } rows[] = {
+        {ERROR_MALFORMED, "ERROR-MALFORMED", "not a string"},
+        {ERROR_VERSION, "ERROR-VERSION", "version"},
+        {ERROR_UNKNOWN, "ERROR", "no such sweep"},
+        {ERROR_REFUSED, "ERROR-REFUSED", "the sweep is done"},
+        {ERROR_STORE, "ERROR-STORE", "the item cannot be read back"},
+        {ERROR_FORBIDDEN, "ERROR-FORBIDDEN", "SUBMIT: your key is not known here"},
+    };
+    cr_assert_eq(COUNT_OF(rows), ERROR_FORBIDDEN, "a code has no row");
+    for (size_t row = 0; row < COUNT_OF(rows); row++) {
+        struct buffer bytes = {0};
+        memset(&sent, 0, sizeof sent);
+        sent.kind = MESSAGE_ERROR;
+        sent.error.code = rows[row].code;
+        strcpy(sent.error.text, rows[row].text);
+        message_encode(&sent, &bytes);
+        golden_check(rows[row].golden, buffer_span(&bytes));
         buffer_free(&bytes);
     }
 }
@@ -123,22 +199,11 @@ Test(message, msgpack_c_reads_an_array_of_version_kind_and_fields)
         cr_expect_eq(at, bytes.size);
         cr_assert_eq(result.data.type, MSGPACK_OBJECT_ARRAY);
         cr_assert_geq(result.data.via.array.size, 2);
-        cr_expect_eq(result.data.via.array.ptr[0].via.u64, MESSAGE_VERSION);
+        cr_expect_eq(result.data.via.array.ptr[0].via.u64, kind < MESSAGE_PAUSE ? 1u : 2u);
         cr_expect_eq(result.data.via.array.ptr[1].via.u64, (uint64_t)kind);
         msgpack_unpacked_destroy(&result);
         buffer_free(&bytes);
     }
-}
-
-static bool decode_again(struct span bytes, struct buffer *again)
-{
-    const char *why = NULL;
-    if (!message_decode(bytes, &received, &why)) {
-        cr_assert_not_null(why, "refused without a reason");
-        return false;
-    }
-    message_encode(&received, again);
-    return true;
 }
 
 Test(message, cut_lengthened_or_changed_bytes_are_refused_or_mean_what_they_say)
@@ -210,7 +275,7 @@ static const struct bound {
     U32(ITEM, item.item, 0, SMALL),
     U32(ITEM, item.item, ITEM_POPULATION + 1, LARGE),
     U32(ERROR, error.code, 0, SMALL),
-    U32(ERROR, error.code, ERROR_STORE + 1, LARGE),
+    U32(ERROR, error.code, ERROR_FORBIDDEN + 1, LARGE),
     U64(DONE, done.blocks.count, 0, SMALL),
     U64(DONE, done.blocks.first, MESSAGE_BLOCKS_MAX, LARGE),
     U64(DONE, done.blocks.count, MESSAGE_BLOCKS_MAX - 3, LARGE), /* the first is 4 */
@@ -230,7 +295,15 @@ static const struct bound {
     U32(FOLDED, folded.outcome, 0, SMALL),
     U32(FOLDED, folded.outcome, FOLD_REFUSED + 1, LARGE),
     U32(SWEEPS, sweeps.list[0].state, 0, SMALL),
-    U32(SWEEPS, sweeps.list[0].state, SWEEP_CANCELLED + 1, LARGE),
+    U32(SWEEPS, sweeps.list[0].state, SWEEP_STALLED + 1, LARGE),
+    U32(SWEEPS, sweeps.list[0].priority, MESSAGE_PRIORITY_MAX + 1, LARGE),
+    U32(SWEEPS, sweeps.list[0].weight, 0, SMALL),
+    U32(SWEEPS, sweeps.list[0].weight, MESSAGE_WEIGHT_MAX + 1, LARGE),
+    U32(SUBMIT, submit.priority, MESSAGE_PRIORITY_MAX + 1, LARGE),
+    U32(SUBMIT, submit.weight, MESSAGE_WEIGHT_MAX + 1, LARGE),
+    U32(ROSTER, roster.list[0].state, 0, SMALL),
+    U32(ROSTER, roster.list[0].state, WORKER_UNREACHED + 1, LARGE),
+    U64(RETURNED, returned.blocks.count, 0, SMALL),
     U64(HELD, held.ranges[1].count, 0, SMALL),
     U64(HELD, held.ranges[1].first, MESSAGE_BLOCKS_MAX, LARGE),
 };
@@ -265,14 +338,15 @@ Test(message, malformed_messages_are_refused_with_a_reason)
         {"an empty array", "90", "truncated"},
         {"no kind", "91 01", "truncated"},
         {"version 0", "92 00 03", "version"},
-        {"version 2", "92 02 03", "version"},
-        {"version 2 with fields that are not known here", "93 02 03 81 a1 78 c0", "version"},
-        {"version 2 with many fields", "dd 00 01 00 00 02", "truncated"},
+        {"version 3", "92 03 03", "version"},
+        {"version 3 with fields that are not known here", "93 03 03 81 a1 78 c0", "version"},
+        {"version 3 with many fields", "dd 00 01 00 00 03", "truncated"},
         {"version of the largest number", "92 cf ff ff ff ff ff ff ff ff 03", "version"},
         {"a version that is text", "92 a1 31 03", "not a whole number of at least 0"},
         {"kind 0", "92 01 00", "unknown kind"},
         {"a kind that nothing has", "92 01 7f", "unknown kind"},
         {"kind of the largest number", "92 01 cf ff ff ff ff ff ff ff ff", "unknown kind"},
+        {"a kind of version 2 in version 1", "93 01 1a 00", "unknown kind"},
         {"GOODBYE with a field", "93 01 03 c0", "wrong number of fields"},
         {"ERROR without its text", "93 01 07 01", "wrong number of fields"},
         {"GOODBYE and a byte", "92 01 03 00", "bytes left over"},
@@ -303,7 +377,7 @@ Test(message, malformed_messages_are_refused_with_a_reason)
 static void pack_head(struct buffer *bytes, enum message_kind kind, size_t fields)
 {
     pack_array(bytes, 2 + fields);
-    pack_uint(bytes, MESSAGE_VERSION);
+    pack_uint(bytes, 1);
     pack_uint(bytes, kind);
 }
 

@@ -79,7 +79,7 @@ static size_t count_fields(const char *section)
 static size_t encoded_fields(enum message_kind kind)
 {
     struct buffer bytes = {0};
-    sample_message(kind, &message);
+    sample_newer_message(kind, &message);
     message_encode(&message, &bytes);
     size_t count = bytes.data[0] - 0x90u - 2u;
     buffer_free(&bytes);
@@ -90,7 +90,7 @@ Test(protocol, lists_as_many_fields_as_each_kind_has)
 {
     char *document = file_read("proto/PROTOCOL.md");
     for (int kind = MESSAGE_HELLO; kind < MESSAGE_KIND_END; kind++) {
-        if (kind == MESSAGE_SWEEPS) continue; /* its section holds the table of a status too */
+        if (kind == MESSAGE_SWEEPS || kind == MESSAGE_ROSTER) continue; /* with the table of an item too */
         char heading[64];
         const char *name = message_kind_name((enum message_kind)kind);
         snprintf(heading, sizeof heading, "\n**%s** (%d): ", name, kind);
