@@ -128,9 +128,26 @@ static void check_store(struct aggregator_host *host, bool done)
     if (!done) fail(host);
 }
 
+/* The store holds the held nodes and no others, and memory only what it may. */
+static void check_rows(struct world *world)
+{
+    const struct aggregator_host *host = &world->aggregator;
+    size_t held = 0;
+    for (uint32_t at = 0; at < world->sweep_count; at++) {
+        const struct fold *fold = aggregator_fold(host->core, &world->sweeps[at].id);
+        held += fold != NULL ? fold->count : 0;
+    }
+    if (world->aggregator_disk.rows[TABLE_NODE] != held)
+        world_fail(world, "the store has %zu nodes, and %zu are held", world->aggregator_disk.rows[TABLE_NODE], held);
+    /* What the last node brought in may stand above the limit until the next. */
+    if (cache_bytes(host->cache) > world->limits.cache_bytes && cache_count(host->cache) > 1)
+        world_fail(world, "the cache holds %zu bytes of %lu", cache_bytes(host->cache), world->limits.cache_bytes);
+}
+
 static void finish_commit(struct world *world)
 {
     struct aggregator_host *host = &world->aggregator;
+    check_rows(world);
     check_store(host, store_commit(host->store));
     follow_up(host, &(struct aggregator_event){.kind = EVENT_COMMITTED});
 }

@@ -184,6 +184,18 @@ static void check_step(struct world *world, const struct broker_effects *effects
             world_check_lease(world, effects->list[at].send.lease.token);
 }
 
+/* The journal holds a row for each range that is done, and no more. */
+static void check_rows(struct world *world)
+{
+    size_t ranges = 0;
+    for (uint32_t at = 0; at < world->sweep_count; at++) {
+        const struct ledger *ledger = broker_sweep(world->broker.broker, &world->sweeps[at].id);
+        if (ledger != NULL) ranges += ledger->done.count;
+    }
+    if (world->broker_disk.rows[TABLE_DONE] > ranges)
+        world_fail(world, "the journal has %zu rows for %zu ranges", world->broker_disk.rows[TABLE_DONE], ranges);
+}
+
 /* The shell */
 
 static void stop(struct world *world)
@@ -265,6 +277,7 @@ static bool commit(struct world *world, int waiting)
         return false;
     }
     host->waiting = BROKER_FREE;
+    check_rows(world);
     if (world_dies_here(world, HOST_BROKER)) return false;
     if (!disk_commit(&world->broker_disk)) {
         stop(world);

@@ -67,7 +67,7 @@ static void add_row(struct disk *disk, const struct disk_key *key, struct buffer
     if (row == NULL) abort();
     *row = (struct disk_row){.key = *key, .value = value, .damaged = damaged, .next = *slot};
     *slot = row;
-    disk->row_count++;
+    disk->rows[key->table]++;
 }
 
 /* Takes a row out and gives its value away. */
@@ -76,9 +76,10 @@ static struct buffer take_row(struct disk *disk, struct disk_row **place, bool *
     struct disk_row *row = *place;
     const struct buffer value = row->value;
     *damaged = row->damaged;
+    disk->rows[row->key.table]--;
     *place = row->next;
     free(row);
-    disk->row_count--;
+
     return value;
 }
 

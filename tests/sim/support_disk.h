@@ -28,13 +28,15 @@ struct disk_change {
     bool absent, damaged;
 };
 
-#define DISK_SLOTS 256u
+#define DISK_SLOTS  256u
+#define DISK_TABLES 8u
 
 struct disk {
     struct disk_row *slots[DISK_SLOTS]; /* owned */
     struct disk_change *log;            /* owned: changes since the last commit, oldest first */
-    size_t log_count, log_capacity, row_count;
-    bool full; /* changes and commits fail */
+    size_t log_count, log_capacity;
+    size_t rows[DISK_TABLES]; /* of each table */
+    bool full;                /* changes and commits fail */
 };
 
 void disk_free(struct disk *disk); /* leaves it empty: a lost store */

@@ -57,6 +57,8 @@ struct sim_report {
     bool failed;
     char why[SIM_WHY_BYTES]; /* what was wrong, and when */
     uint64_t events, ended_ms, blocks;
+    uint64_t settled_ms;  /* from the last fault to the end */
+    uint64_t patience_ms; /* what that may take at most */
     uint32_t workers, sweep_count;
     uint64_t sweep_blocks[SIM_SWEEPS_MAX];
     struct digest results[SIM_SWEEPS_MAX]; /* as the client got them; zero: cancelled for good */

@@ -530,7 +530,8 @@ static void heal(struct world *world)
     uint64_t work_ms = 0;
     for (uint32_t at = 0; at < world->sweep_count; at++)
         work_ms += world->sweeps[at].blocks * (world->limits.block_us + world->limits.block_us / 2) / 1000;
-    world->deadline_ms = world->now_ms + SETTLE_MS + 3 * work_ms + 8 * world->limits.lease_ms;
+    world->report->patience_ms = SETTLE_MS + 3 * work_ms + 8 * world->limits.lease_ms;
+    world->deadline_ms = world->now_ms + world->report->patience_ms;
 }
 
 /* Making a world */
@@ -749,6 +750,7 @@ void sim_run(const struct sim_setup *setup, struct sim_report *report)
     }
     if (!world->over) world_fail(world, "nothing is left to happen");
     report->ended_ms = world->now_ms;
+    if (world->healed) report->settled_ms = world->now_ms - world->limits.trouble_ms;
     close_world(world);
 }
 
