@@ -6,10 +6,11 @@
 
 #include "net/flags.h"
 #include "net/process.h"
+#include "net/socket.h"
 #include "shell_server.h"
 
 struct options {
-    const char *bind, *advertise, *broker, *state;
+    const char *bind, *advertise, *broker, *state, *keys;
     int follow_parent; /* 0: nobody */
     bool verbose;
 };
@@ -19,6 +20,7 @@ static const struct flag flags[] = {
     {"advertise", "ENDPOINT", "the address that they are told (default: as bound)"},
     {"broker", "ENDPOINT", "the broker (default tcp://127.0.0.1:7070)"},
     {"state", "DIR", "folder of the store, made if it is not there (required)"},
+    {"keys", "DIR", "folder of keys: encrypt, and know who sends (or GOLDTHREAD_KEYS)"},
     {"follow-parent", "PID", "end when this process, the parent, ends"},
     {"verbose", NULL, "log more"},
 };
@@ -56,6 +58,7 @@ static bool apply(void *context, const char *name, const char *value, char *why)
     if (strcmp(name, "advertise") == 0) return take_endpoint(&options->advertise, value, why);
     if (strcmp(name, "broker") == 0) return take_endpoint(&options->broker, value, why);
     if (strcmp(name, "state") == 0) return take_text(&options->state, value, why);
+    if (strcmp(name, "keys") == 0) return take_text(&options->keys, value, why);
     if (strcmp(name, "follow-parent") == 0) return take_pid(&options->follow_parent, value, why);
     options->verbose = true;
     return true;
@@ -80,12 +83,6 @@ static bool make_folder(const char *folder)
     return mkdir(path, 0700) == 0 || errno == EEXIST;
 }
 
-static bool is_local(const char *endpoint)
-{
-    return strncmp(endpoint, "ipc://", 6) == 0 || strncmp(endpoint, "tcp://127.", 10) == 0 ||
-           strncmp(endpoint, "tcp://localhost:", 16) == 0 || strncmp(endpoint, "tcp://[::1]:", 12) == 0;
-}
-
 static bool is_wildcard(const char *endpoint)
 {
     return strncmp(endpoint, "tcp://*:", 8) == 0 || strncmp(endpoint, "tcp://0.0.0.0:", 14) == 0 ||
@@ -94,17 +91,19 @@ static bool is_wildcard(const char *endpoint)
 
 static void warn(const struct options *options)
 {
-    if (!is_local(options->bind)) log_event(LOG_WARNING, "not-encrypted", "endpoint=%s", options->bind);
     if (is_wildcard(options->bind) && !options->advertise)
         log_event(LOG_WARNING, "no-address", "endpoint=%s hint=\"say with --advertise where others find it\"",
                   options->bind);
 }
 
-static int serve(const struct options *options, int stop_fd)
+static int serve(const struct options *options, const struct keys *keys, int stop_fd)
 {
     char why[768];
-    const struct server_setup setup = {
-        .bind = options->bind, .broker = options->broker, .state = options->state, .advertise = options->advertise};
+    const struct server_setup setup = {.bind = options->bind,
+                                       .broker = options->broker,
+                                       .state = options->state,
+                                       .advertise = options->advertise,
+                                       .keys = keys};
     struct server *server = server_open(&setup, why, sizeof why);
     if (!server) return complain(why);
     bool orderly = server_run(server, stop_fd);
@@ -127,11 +126,19 @@ int main(int argc, char **argv)
         complain("--state DIR is missing; see goldthread-aggregator --help");
         return EXIT_USAGE;
     }
+    char why[KEY_WHY_BYTES];
+    struct keys room;
+    const struct keys *keys;
+    if (!net_find_keys(options.keys, KEY_AGGREGATOR, (const char *[2]){options.bind, options.broker}, &room, &keys, why,
+                       sizeof why)) {
+        complain(why);
+        return EXIT_USAGE;
+    }
     log_open(table.program, options.verbose ? LOG_DEBUG : LOG_INFO);
     int stop_fd = process_stop_fd();
     if (stop_fd < 0) return complain("cannot wait for signals");
     if (options.follow_parent && !process_follow_parent(options.follow_parent)) return complain("the parent is gone");
     if (!make_folder(options.state)) return complain("cannot make the state folder");
     warn(&options);
-    return serve(&options, stop_fd);
+    return serve(&options, keys, stop_fd);
 }

@@ -40,7 +40,8 @@ struct server {
     struct aggregator_config config;
     struct aggregator_event next; /* what an effect brought about; to be stepped after it */
     bool has_next, failed;
-    uint64_t malformed_logged_ms, refused_logged_ms, broker_error_logged_ms;
+    uint64_t forbidden; /* messages that their sender's key may not send */
+    uint64_t forbidden_logged_ms, malformed_logged_ms, refused_logged_ms, broker_error_logged_ms;
     struct aggregator_effects effects;
     struct message in, out;
     char fault[PAYLOAD_WHY_BYTES];
@@ -102,7 +103,8 @@ static bool open_sockets(struct server *server, const struct server_setup *setup
     char bound[MESSAGE_ENDPOINT_BYTES];
     snprintf(why, why_bytes, "cannot open ZeroMQ");
     server->net = net_open();
-    if (!server->net) return false;
+    if (!server->net || (setup->keys && !net_use_keys(server->net, setup->keys, why, why_bytes))) return false;
+    snprintf(why, why_bytes, "out of memory or handles");
     server->peers = socket_bind(server->net, setup->bind, bound, sizeof bound, why, why_bytes);
     if (!server->peers) return false;
     server->broker = socket_connect(server->net, setup->broker, why, why_bytes);
@@ -425,6 +427,18 @@ static void refuse_malformed(struct server *server, const struct aggregator_peer
     if (peer->size > 0) tell_error(server, peer, ERROR_MALFORMED, why);
 }
 
+/* False: the sender's key may not send this; it is told so. */
+static bool is_permitted(struct server *server, const struct aggregator_peer *peer)
+{
+    if (socket_permits(server->peers, &server->in, &server->out)) return true;
+    server->forbidden++;
+    if (may_log(&server->forbidden_logged_ms))
+        log_event(LOG_WARNING, "peer-forbidden", "reason=\"%s\" count=%" PRIu64, server->out.error.text,
+                  server->forbidden);
+    if (server->in.kind != MESSAGE_ERROR) tell_peer(server, peer);
+    return false;
+}
+
 /* Reads a partial's payload when the core will want it; NULL, or what is wrong with it. */
 static const char *read_payload(struct server *server)
 {
@@ -462,7 +476,7 @@ static size_t receive_peers(struct server *server)
             continue;
         }
         if (server->in.kind == MESSAGE_PARTIAL) bytes += server->in.partial.node.size;
-        take_peer_message(server, &peer);
+        if (is_permitted(server, &peer)) take_peer_message(server, &peer);
     }
     return count;
 }

@@ -6,11 +6,13 @@
 
 #include "message.h"
 
+struct keys;
 struct server;
 
 struct server_setup {
     const char *bind, *broker, *state; /* state: an existing folder */
     const char *advertise;             /* NULL: as bound */
+    const struct keys *keys;           /* NULL: none; borrowed, and outlives the server */
 };
 
 /* NULL: `why` holds one line. */

@@ -13,15 +13,18 @@
 #include "net/socket.h"
 #include "shell_journal.h"
 
-#define TURN_MESSAGES  256 /* received before what they caused is committed and sent */
-#define OUTBOX_MAX     4096
-#define KEEP_LAZILY_MS 100 /* how long finished blocks may wait for a commit */
-#define HEARTBEAT_MS   500
-#define LEASE_MS       5000
-#define WHY_BYTES      512
+#define TURN_MESSAGES    256 /* received before what they caused is committed and sent */
+#define OUTBOX_MAX       4096
+#define KEEP_LAZILY_MS   100 /* how long finished blocks may wait for a commit */
+#define HEARTBEAT_MS     500
+#define LEASE_MS         5000
+#define WHY_BYTES        512
+#define FORBIDDEN_LOG_MS 1000u /* at most one line in this time: others cause them */
 
 struct settings {
-    const char *bind, *state;
+    const char *bind, *state, *keys_folder;
+    struct keys room;
+    const struct keys *keys; /* NULL: none */
     uint64_t heartbeat_ms, lease_ms;
     int parent;
     bool verbose, verify;
@@ -36,6 +39,8 @@ struct shell {
     bool urgent;            /* something was kept that must be on disk before the next send */
     uint64_t commit_due_ms; /* when finished blocks are to be committed at the latest */
     struct broker_effects effects;
+    uint64_t forbidden; /* messages that their sender's key may not send */
+    uint64_t forbidden_logged_ms;
     struct message incoming, outgoing;
     size_t outbox_count;
     struct broker_effect outbox[OUTBOX_MAX];
@@ -48,6 +53,7 @@ static const struct flag flags[] = {
     {"state", "DIR", "where the journal is kept; made when it is not there; required"},
     {"heartbeat-ms", "MS", "between heartbeats of workers; default 500"},
     {"lease-ms", "MS", "how long a lease runs without a heartbeat; default 5000"},
+    {"keys", "DIR", "folder of keys: encrypt, and know who sends (or GOLDTHREAD_KEYS)"},
     {"follow-parent", "PID", "stop when this process, the parent, ends"},
     {"verbose", NULL, "log every worker, lease and sweep"},
     {"verify", NULL, "look at every row in --state, change nothing, and end: 0 sound, 1 damaged, 2 in use"},
@@ -67,6 +73,7 @@ static bool apply_flag(void *context, const char *name, const char *value, char 
     long number = 0;
     if (strcmp(name, "bind") == 0) settings->bind = value;
     if (strcmp(name, "state") == 0) settings->state = value;
+    if (strcmp(name, "keys") == 0) settings->keys_folder = value;
     if (strcmp(name, "verbose") == 0) settings->verbose = true;
     if (strcmp(name, "verify") == 0) settings->verify = true;
     if (strcmp(name, "heartbeat-ms") == 0) {
@@ -254,6 +261,21 @@ static bool take_store(struct shell *shell, const struct socket_id *from)
     return step(shell, &(struct broker_event){.kind = BROKER_STORE_LOST, .now_ms = clock_ms(), .peer = peer});
 }
 
+/* False: the sender's key may not send this; it is told so. */
+static bool is_permitted(struct shell *shell, const struct socket_id *from)
+{
+    if (socket_permits(shell->socket, &shell->incoming, &shell->outgoing)) return true;
+    const uint64_t now_ms = clock_ms();
+    shell->forbidden++;
+    if (shell->forbidden_logged_ms == 0 || now_ms >= shell->forbidden_logged_ms + FORBIDDEN_LOG_MS) {
+        shell->forbidden_logged_ms = now_ms;
+        log_event(LOG_WARNING, "forbidden", "reason=\"%s\" count=%llu", shell->outgoing.error.text,
+                  (unsigned long long)shell->forbidden);
+    }
+    if (shell->incoming.kind != MESSAGE_ERROR) socket_send(shell->socket, from, &shell->outgoing);
+    return false;
+}
+
 static bool receive_all(struct shell *shell)
 {
     /* STORE makes two steps of one message. */
@@ -266,6 +288,7 @@ static bool receive_all(struct shell *shell)
             refuse(shell, &from, why);
             continue;
         }
+        if (!is_permitted(shell, &from)) continue;
         const struct broker_event event = {
             .kind = BROKER_MESSAGE, .now_ms = clock_ms(), .peer = peer_of(&from), .message = &shell->incoming};
         if (!step(shell, &event)) return false;
@@ -315,15 +338,6 @@ static int serve(struct shell *shell)
 
 /* Starting and stopping */
 
-static void warn_if_open(const char *endpoint)
-{
-    static const char *const closed[] = {"tcp://127.", "tcp://localhost:", "tcp://[::1]:", "tcp://::1:"};
-    if (strncmp(endpoint, "tcp://", 6) != 0) return;
-    for (size_t at = 0; at < sizeof closed / sizeof *closed; at++)
-        if (strncmp(endpoint, closed[at], strlen(closed[at])) == 0) return;
-    log_event(LOG_WARNING, "not-encrypted", "endpoint=%s reason=\"anyone who reaches it can read and send\"", endpoint);
-}
-
 static bool open_broker(struct shell *shell, const struct settings *settings, char *why)
 {
     struct broker_setup setup = {settings->heartbeat_ms, settings->lease_ms, 0};
@@ -340,9 +354,9 @@ static bool open_shell(struct shell *shell, const struct settings *settings, cha
     if (shell->journal == NULL || !open_broker(shell, settings, why)) return false;
     shell->net = net_open();
     if (shell->net == NULL) return false;
+    if (settings->keys != NULL && !net_use_keys(shell->net, settings->keys, why, WHY_BYTES)) return false;
     shell->socket = socket_bind(shell->net, settings->bind, bound, sizeof bound, why, WHY_BYTES);
     if (shell->socket == NULL) return false;
-    warn_if_open(bound);
     log_event(LOG_INFO, "listening", "endpoint=%s state=%s", bound, settings->state);
     return true;
 }
@@ -408,6 +422,12 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (settings.verify) return verify(settings.state);
+    char why[KEY_WHY_BYTES];
+    if (!net_find_keys(settings.keys_folder, KEY_SERVER, (const char *[2]){settings.bind}, &settings.room,
+                       &settings.keys, why, sizeof why)) {
+        fprintf(stderr, "goldthread-broker: %s\n", why);
+        return EXIT_USAGE;
+    }
     log_open("goldthread-broker", settings.verbose ? LOG_DEBUG : LOG_INFO);
     return run(&settings);
 }

@@ -25,6 +25,7 @@ static const struct command commands[] = {
      OPTION_POPULATION | OPTION_SWEEP | OPTION_QUIET | OPTION_BROKER, command_submit},
     {"status", "[SWEEP]", "the sweeps of a broker, or one of them", OPTION_JSON | OPTION_BROKER, command_status},
     {"cancel", "SWEEP", "stop a sweep at a broker", OPTION_BROKER, command_cancel},
+    {"keygen", "DIR", "make the keys of servers, workers and people", OPTION_ROLE, command_keygen},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

@@ -21,6 +21,9 @@ enum {
     TAKE_QUIET,
     TAKE_BROKER,
     TAKE_AGGREGATOR,
+    TAKE_KEYS,
+    TAKE_ROLE,
+    TAKE_NAME,
     TAKE_FORMAT
 };
 
@@ -45,6 +48,10 @@ static const struct known known[] = {
     {"broker", "ENDPOINT", TAKE_BROKER, OPTION_BROKER, "the broker, tcp://HOST:PORT (or GOLDTHREAD_BROKER)"},
     {"aggregator", "ENDPOINT", TAKE_AGGREGATOR, OPTION_AGGREGATOR,
      "the aggregator, when the broker's word does not do (or GOLDTHREAD_AGGREGATOR)"},
+    {"keys", "DIR", TAKE_KEYS, OPTION_BROKER,
+     "folder of keys; needed unless the broker is on the loopback (or GOLDTHREAD_KEYS)"},
+    {"role", "ROLE", TAKE_ROLE, OPTION_ROLE, "make one key, of a client, worker or admin (default: one of each)"},
+    {"name", "NAME", TAKE_NAME, OPTION_ROLE, "whose key it is: makes a folder DIR/NAME to hand out; with --role"},
     {"help", NULL, TAKE_HELP, 0, "print this"},
     {"version", NULL, TAKE_VERSION, 0, "print the version"},
 };
@@ -124,6 +131,15 @@ static bool take(struct options *options, int code, const char *text, char *why,
         break;
     case TAKE_AGGREGATOR:
         options->aggregator = text;
+        break;
+    case TAKE_KEYS:
+        options->keys = text;
+        break;
+    case TAKE_ROLE:
+        options->role = text;
+        break;
+    case TAKE_NAME:
+        options->name = text;
         break;
     case TAKE_JSON:
         options->json = true;

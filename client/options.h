@@ -28,7 +28,8 @@ enum {
     OPTION_QUIET = 1 << 5,
     OPTION_BROKER = 1 << 6,
     OPTION_AGGREGATOR = 1 << 7,
-    OPTION_FORMAT = 1 << 8
+    OPTION_FORMAT = 1 << 8,
+    OPTION_ROLE = 1 << 9 /* --role, --name */
 };
 
 enum options_format { FORMAT_CSV, FORMAT_JSON };
@@ -37,7 +38,7 @@ enum options_format { FORMAT_CSV, FORMAT_JSON };
 struct options {
     const char *operand;
     struct scenario_overrides overrides;
-    const char *population, *out, *broker, *aggregator;
+    const char *population, *out, *broker, *aggregator, *keys, *role, *name;
     uint32_t workers; /* 0: as many as there are processors */
     bool json, quiet;
     enum options_format format;

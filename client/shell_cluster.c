@@ -70,6 +70,7 @@ bool cluster_open(struct cluster *cluster, const struct job *job, struct state *
     cluster->start_ms = clock_ms();
     cluster->progress.blocks = sweep_block_count(&job->scenario->sweep);
     cluster->progress.draws = job->scenario->sweep.draws;
+    unsetenv(KEYS_VARIABLE); /* the sockets of a run are private: its programs need no keys, which may not fit them */
     char broker[PATH_MAX], aggregator[PATH_MAX];
     state_endpoint(state, "broker", broker, sizeof broker);
     state_endpoint(state, "aggregator", aggregator, sizeof aggregator);

@@ -10,4 +10,5 @@ enum exit_status command_parameters(const struct options *options);
 enum exit_status command_submit(const struct options *options);
 enum exit_status command_status(const struct options *options);
 enum exit_status command_cancel(const struct options *options);
+enum exit_status command_keygen(const struct options *options);
 enum exit_status command_results(const struct options *options);

@@ -21,6 +21,12 @@ enum exit_status talk_open(struct talk *talk, const struct options *options)
 {
     *talk = (struct talk){.endpoint = options->broker ? options->broker : TALK_BROKER,
                           .aggregator_endpoint = options->aggregator};
+    const struct keys *keys;
+    const char *const endpoints[2] = {talk->endpoint, talk->aggregator_endpoint};
+    if (!net_find_keys(options->keys, KEY_CLIENT, endpoints, &talk->room, &keys, talk->why, sizeof talk->why)) {
+        fprintf(stderr, "goldthread: %s\n", talk->why);
+        return STATUS_USAGE;
+    }
     talk->answer = calloc(1, sizeof *talk->answer);
     talk->net = net_open();
     if (!talk->answer || !talk->net) {
@@ -28,7 +34,8 @@ enum exit_status talk_open(struct talk *talk, const struct options *options)
         talk_close(talk);
         return STATUS_FAILED;
     }
-    talk->broker = socket_connect(talk->net, talk->endpoint, talk->why, sizeof talk->why);
+    if (!keys || net_use_keys(talk->net, keys, talk->why, sizeof talk->why))
+        talk->broker = socket_connect(talk->net, talk->endpoint, talk->why, sizeof talk->why);
     if (talk->broker) return STATUS_DONE;
     fprintf(stderr, "goldthread: --broker %s: %s\n", talk->endpoint, talk->why);
     talk_close(talk);
@@ -40,6 +47,7 @@ void talk_close(struct talk *talk)
     if (talk->aggregator) socket_close(talk->aggregator);
     if (talk->broker) socket_close(talk->broker);
     if (talk->net) net_close(talk->net);
+    keys_close(&talk->room);
     free(talk->answer);
     talk->aggregator = talk->broker = NULL;
     talk->net = NULL;

@@ -16,6 +16,7 @@ enum talk_result { TALK_OK, TALK_SILENT, TALK_REFUSED };
 /* A connection and room for its answer. Zero-initialised is closed. */
 struct talk {
     struct net *net;
+    struct keys room;
     struct socket *broker, *aggregator; /* the second one opened on first use */
     struct message *answer;             /* the last one; its spans are valid until the next question */
     const char *endpoint, *aggregator_endpoint;

@@ -14,12 +14,15 @@
 #include "session.h"
 #include "shell_compute.h"
 
-#define TURN_MESSAGES 64
-#define UNSENT_DEPTH  3 /* a failure to send may lead to one more message, and no further */
-#define WHY_BYTES     512
+#define TURN_MESSAGES    64
+#define UNSENT_DEPTH     3 /* a failure to send may lead to one more message, and no further */
+#define WHY_BYTES        512
+#define FORBIDDEN_LOG_MS 1000u /* at most one line in this time */
 
 struct settings {
-    const char *broker, *aggregator, *name;
+    const char *broker, *aggregator, *name, *keys_folder;
+    struct keys room;
+    const struct keys *keys; /* NULL: none */
     char own_name[MESSAGE_NAME_BYTES];
     int parent;
     bool verbose;
@@ -35,6 +38,7 @@ struct shell {
     int stop_fd, wake_fd;                    /* wake: epoll over the stop signal and the computer */
     struct buffer parts[SESSION_PARTS_MAX];
     struct session_effects effects[UNSENT_DEPTH];
+    uint64_t forbidden_logged_ms;
     struct message incoming, outgoing;
 };
 
@@ -44,6 +48,7 @@ static const struct flag flags[] = {
     {"broker", "ENDPOINT", "where the broker is; default tcp://127.0.0.1:7070"},
     {"aggregator", "ENDPOINT", "where the aggregator is; default: what the broker says"},
     {"name", "NAME", "what this worker is called; default HOST-PID"},
+    {"keys", "DIR", "folder of keys: encrypt, and be known (or GOLDTHREAD_KEYS)"},
     {"follow-parent", "PID", "stop when this process, the parent, ends"},
     {"verbose", NULL, "log every connection and part"},
 };
@@ -53,6 +58,7 @@ static bool apply_flag(void *context, const char *name, const char *value, char 
     struct settings *settings = context;
     if (strcmp(name, "broker") == 0) settings->broker = value;
     if (strcmp(name, "aggregator") == 0) settings->aggregator = value;
+    if (strcmp(name, "keys") == 0) settings->keys_folder = value;
     if (strcmp(name, "verbose") == 0) settings->verbose = true;
     if (strcmp(name, "name") == 0) {
         settings->name = value;
@@ -177,6 +183,17 @@ static void take_computed(struct shell *shell)
     step(shell, &event, 0);
 }
 
+/* Nothing that the session could mend; people can. */
+static void log_forbidden(struct shell *shell)
+{
+    const struct message *message = &shell->incoming;
+    if (message->kind != MESSAGE_ERROR || message->error.code != ERROR_FORBIDDEN) return;
+    const uint64_t now_ms = clock_ms();
+    if (shell->forbidden_logged_ms > 0 && now_ms < shell->forbidden_logged_ms + FORBIDDEN_LOG_MS) return;
+    shell->forbidden_logged_ms = now_ms;
+    log_event(LOG_WARNING, "forbidden", "reason=\"%s\"", message->error.text);
+}
+
 static void receive_from(struct shell *shell, enum session_peer peer)
 {
     struct socket **socket = peer == SESSION_BROKER ? &shell->broker : &shell->aggregator;
@@ -184,6 +201,7 @@ static void receive_from(struct shell *shell, enum session_peer peer)
         const char *why = "";
         const enum socket_result result = socket_receive(*socket, NULL, &shell->incoming, &why);
         if (result == SOCKET_EMPTY) return;
+        if (result == SOCKET_OK) log_forbidden(shell);
         if (result == SOCKET_OK)
             step(shell, &(struct session_event){.kind = SESSION_MESSAGE, .peer = peer, .message = &shell->incoming}, 0);
         else log_event(LOG_WARNING, "malformed", "reason=\"%s\"", why);
@@ -255,6 +273,7 @@ static bool open_sockets(struct shell *shell, char *why)
 {
     shell->net = net_open();
     if (shell->net == NULL) return false;
+    if (shell->settings->keys != NULL && !net_use_keys(shell->net, shell->settings->keys, why, WHY_BYTES)) return false;
     shell->broker = socket_connect(shell->net, shell->settings->broker, why, WHY_BYTES);
     if (shell->broker == NULL) return false;
     if (shell->settings->aggregator == NULL) return true;
@@ -324,6 +343,12 @@ int main(int argc, char **argv)
     struct settings settings = {.broker = "tcp://127.0.0.1:7070"};
     const int status = flags_read(&table, argc, argv, &settings);
     if (status >= 0) return status;
+    char why[KEY_WHY_BYTES];
+    if (!net_find_keys(settings.keys_folder, KEY_WORKER, (const char *[2]){settings.broker, settings.aggregator},
+                       &settings.room, &settings.keys, why, sizeof why)) {
+        fprintf(stderr, "goldthread-worker: %s\n", why);
+        return EXIT_USAGE;
+    }
     name_self(&settings);
     log_open("goldthread-worker", settings.verbose ? LOG_DEBUG : LOG_INFO);
     return run(&settings);

@@ -1,5 +1,6 @@
 #include "socket.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -10,6 +11,10 @@
 #include <zmq.h>
 
 #define IPC              "ipc://"
+#define TCP              "tcp://"
+#define ZAP_DOMAIN       "goldthread"
+#define HOST_BYTES       64
+#define USER_ID          "User-Id" /* ZeroMQ's word for what the ZAP answer called the peer */
 #define LINGER_MS        1000
 #define RECONNECT_MS     10
 #define RECONNECT_MAX_MS 1000
@@ -24,6 +29,8 @@
 
 struct net {
     void *context;
+    const struct keys *keys; /* NULL: none */
+    struct zap *zap;         /* NULL: this program does not bind, or has no keys */
 };
 
 struct socket {
@@ -31,6 +38,8 @@ struct socket {
     bool routes;        /* a ROUTER */
     bool refused;       /* a DEALER whose last send found no room: wake when there is some */
     zmq_msg_t received; /* the bytes of the last message */
+    struct zap *zap;    /* of a ROUTER with keys; NULL: whoever sends is trusted */
+    struct zap_holder sender;
     struct buffer sent;
     char *file; /* of a bound ipc endpoint, or NULL: ZeroMQ leaves it behind */
 };
@@ -51,8 +60,73 @@ struct net *net_open(void)
 void net_close(struct net *net)
 {
     if (net == NULL) return;
+    zap_close(net->zap);
     while (zmq_ctx_term(net->context) != 0 && errno == EINTR) continue;
     free(net);
+}
+
+bool net_use_keys(struct net *net, const struct keys *keys, char *why, size_t why_bytes)
+{
+    assert(net->keys == NULL);
+    if (zmq_has("curve") != 1) {
+        snprintf(why, why_bytes, "this ZeroMQ has no CURVE, which keys need");
+        return false;
+    }
+    net->keys = keys;
+    if (keys->server.secret_text[0] == 0) return true;
+    net->zap = zap_open(net->context, keys->folder, why, why_bytes);
+    return net->zap != NULL;
+}
+
+uint64_t net_denied(const struct net *net)
+{
+    return net->zap != NULL ? zap_denied(net->zap) : 0;
+}
+
+static bool is_tcp(const char *endpoint)
+{
+    return strncmp(endpoint, TCP, strlen(TCP)) == 0;
+}
+
+/* Names are not asked for: what they mean is not known before the connection, and may change. */
+bool endpoint_is_private(const char *endpoint)
+{
+    char host[HOST_BYTES];
+    struct in_addr four;
+    struct in6_addr six;
+    if (!is_tcp(endpoint)) return true;
+    const char *begin = endpoint + strlen(TCP), *colon = strrchr(begin, ':');
+    size_t size = colon != NULL ? (size_t)(colon - begin) : strlen(begin);
+    if (size >= 2 && begin[0] == '[' && begin[size - 1] == ']') begin++, size -= 2;
+    if (size >= sizeof host) return false;
+    memcpy(host, begin, size);
+    host[size] = 0;
+    if (strcmp(host, "localhost") == 0) return true;
+    if (inet_pton(AF_INET, host, &four) == 1) return ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
+    return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+}
+
+const char *endpoint_refusal(const char *endpoint, bool has_keys)
+{
+    if (has_keys || endpoint_is_private(endpoint)) return NULL;
+    return "a TCP address that is not loopback needs keys: --keys DIR, made by goldthread keygen";
+}
+
+bool net_find_keys(const char *flag, enum key_role role, const char *const endpoints[2], struct keys *room,
+                   const struct keys **keys, char *why, size_t why_bytes)
+{
+    const char *folder = keys_choose(flag);
+    *keys = NULL;
+    for (int at = 0; at < 2; at++) {
+        const char *refusal = endpoints[at] != NULL ? endpoint_refusal(endpoints[at], folder != NULL) : NULL;
+        if (refusal == NULL) continue;
+        snprintf(why, why_bytes, "%s: %s", endpoints[at], refusal);
+        return false;
+    }
+    if (folder == NULL) return true;
+    if (!keys_open(room, folder, role, why, why_bytes)) return false;
+    *keys = room;
+    return true;
 }
 
 static bool set_int(void *handle, int option, int value)
@@ -100,15 +174,45 @@ static bool set_dealer(void *handle)
            set_int(handle, ZMQ_RECONNECT_IVL, RECONNECT_MS) && set_int(handle, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
 }
 
-static struct socket *open_socket(struct net *net, int type)
+static bool set_text(void *handle, int option, const char *text, size_t size)
+{
+    return zmq_setsockopt(handle, option, text, size) == 0;
+}
+
+/* The domain makes ZeroMQ ask for every peer. Should it ever let one in unasked, that one has no user id, and
+ * so no role. */
+static bool set_curve_server(void *handle, const struct keys *keys)
+{
+    return set_text(handle, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN)) && set_int(handle, ZMQ_CURVE_SERVER, 1) &&
+           set_text(handle, ZMQ_CURVE_SECRETKEY, keys->server.secret_text, KEY_TEXT_BYTES);
+}
+
+static bool set_curve_client(void *handle, const struct keys *keys)
+{
+    return set_text(handle, ZMQ_CURVE_SERVERKEY, keys->server.public_text, KEY_TEXT_BYTES) &&
+           set_text(handle, ZMQ_CURVE_PUBLICKEY, keys->own.public_text, KEY_TEXT_BYTES) &&
+           set_text(handle, ZMQ_CURVE_SECRETKEY, keys->own.secret_text, KEY_TEXT_BYTES);
+}
+
+static bool set_keys(const struct net *net, struct socket *socket, const char *endpoint)
+{
+    if (net->keys == NULL || !is_tcp(endpoint)) return true;
+    if (!socket->routes) return set_curve_client(socket->handle, net->keys);
+    socket->zap = net->zap;
+    socket->sender = (struct zap_holder){.role = KEY_NONE};
+    return net->zap != NULL && set_curve_server(socket->handle, net->keys);
+}
+
+static struct socket *open_socket(struct net *net, int type, const char *endpoint)
 {
     struct socket *socket = calloc(1, sizeof *socket);
     if (socket == NULL) return NULL;
     socket->routes = type == ZMQ_ROUTER;
+    socket->sender.role = KEY_TRUSTED;
     zmq_msg_init(&socket->received);
     socket->handle = zmq_socket(net->context, type);
     if (socket->handle != NULL && set_common(socket->handle) &&
-        (socket->routes ? set_router(socket->handle) : set_dealer(socket->handle)))
+        (socket->routes ? set_router(socket->handle) : set_dealer(socket->handle)) && set_keys(net, socket, endpoint))
         return socket;
     const int error = errno;
     socket_close(socket);
@@ -124,12 +228,20 @@ static struct socket *give_up(struct socket *socket, const char *deed, const cha
     return NULL;
 }
 
+/* False: the endpoint needs keys, and there are none. */
+static bool check_endpoint(const struct net *net, const char *endpoint, char *why, size_t why_bytes)
+{
+    const char *refusal = endpoint_refusal(endpoint, net->keys != NULL);
+    if (refusal != NULL) snprintf(why, why_bytes, "%s: %s", endpoint, refusal);
+    return refusal == NULL;
+}
+
 /* ZeroMQ takes port 99999 for 34463. */
 static bool port_is_sound(const char *endpoint)
 {
     const char *colon = strrchr(endpoint, ':');
     char *end;
-    if (strncmp(endpoint, "tcp://", strlen("tcp://")) != 0 || strcmp(colon, ":*") == 0) return true;
+    if (!is_tcp(endpoint) || strcmp(colon, ":*") == 0) return true;
     const long port = strtol(colon + 1, &end, 10);
     return end != colon + 1 && *end == 0 && port >= 0 && port <= UINT16_MAX;
 }
@@ -154,7 +266,8 @@ static void simplify(char *endpoint)
 struct socket *socket_bind(struct net *net, const char *endpoint, char *bound, size_t bound_bytes, char *why,
                            size_t why_bytes)
 {
-    struct socket *socket = open_socket(net, ZMQ_ROUTER);
+    if (!check_endpoint(net, endpoint, why, why_bytes)) return NULL;
+    struct socket *socket = open_socket(net, ZMQ_ROUTER, endpoint);
     if (socket == NULL || attach(socket, zmq_bind, endpoint) != 0)
         return give_up(socket, "bind", endpoint, why, why_bytes);
     if (bound != NULL && zmq_getsockopt(socket->handle, ZMQ_LAST_ENDPOINT, bound, &bound_bytes) != 0)
@@ -167,7 +280,8 @@ struct socket *socket_bind(struct net *net, const char *endpoint, char *bound, s
 
 struct socket *socket_connect(struct net *net, const char *endpoint, char *why, size_t why_bytes)
 {
-    struct socket *socket = open_socket(net, ZMQ_DEALER);
+    if (!check_endpoint(net, endpoint, why, why_bytes)) return NULL;
+    struct socket *socket = open_socket(net, ZMQ_DEALER, endpoint);
     if (socket == NULL || attach(socket, zmq_connect, endpoint) != 0)
         return give_up(socket, "connect to", endpoint, why, why_bytes);
     return socket;
@@ -278,6 +392,35 @@ static enum socket_result receive_address(struct socket *socket, struct socket_i
     return alone ? SOCKET_ERROR : SOCKET_OK;
 }
 
+/* Reads who sent the frame. It has to be the body: ZeroMQ 4.3.4 loses what it knows of the sender on the
+ * address of a message that zmq_poll has seen. */
+static void find_sender(struct socket *socket, zmq_msg_t *body)
+{
+    if (socket->zap == NULL) return;
+    const char *user = zmq_msg_gets(body, USER_ID);
+    zap_find(socket->zap, user != NULL ? user : "", &socket->sender);
+}
+
+const struct zap_holder *socket_sender(const struct socket *socket)
+{
+    return &socket->sender;
+}
+
+bool socket_permits(const struct socket *socket, const struct message *message, struct message *refusal)
+{
+    const struct zap_holder *sender = &socket->sender;
+    if (role_may_send(sender->role, message)) return true;
+    const char *kind = message_kind_name(message->kind);
+    refusal->kind = MESSAGE_ERROR;
+    refusal->error.code = ERROR_FORBIDDEN;
+    if (sender->role == KEY_NONE)
+        snprintf(refusal->error.text, sizeof refusal->error.text, "%s: your key is not known here", kind);
+    else
+        snprintf(refusal->error.text, sizeof refusal->error.text, "%s: the key of '%s' has the role %s, which may not",
+                 kind, sender->name, role_name(sender->role));
+    return false;
+}
+
 enum socket_result socket_receive(struct socket *socket, struct socket_id *from, struct message *message,
                                   const char **why)
 {
@@ -290,6 +433,7 @@ enum socket_result socket_receive(struct socket *socket, struct socket_id *from,
     }
     if (!receive_frame(socket, &socket->received)) return socket->routes ? SOCKET_ERROR : SOCKET_EMPTY;
 
+    find_sender(socket, &socket->received);
     *why = "more than one frame";
     if (drop_rest(socket, &socket->received)) return SOCKET_ERROR;
     *why = "routing id too long";

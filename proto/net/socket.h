@@ -1,6 +1,9 @@
 /* ZeroMQ sockets as every program uses them: one frame of message behind at most one routing id,
  * never a blocking send, bounded messages and queues, no silent drop. A socket belongs to the thread
- * that opened it. */
+ * that opened it.
+ *
+ * Without keys TCP stays on the loopback. With keys every TCP connection is encrypted by CURVE, and a bound
+ * socket knows who sent what. An ipc endpoint is as private as its folder, and has no keys. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,6 +11,7 @@
 #include <stdint.h>
 
 #include "message.h"
+#include "zap.h"
 
 #define SOCKET_ID_BYTES 32
 
@@ -21,6 +25,27 @@ struct socket; /* a ROUTER or a DEALER */
 
 struct net *net_open(void);      /* NULL: out of memory or handles */
 void net_close(struct net *net); /* after its sockets; waits at most their linger time (1 s) */
+
+/* The keys of every TCP socket that is opened from now on; borrowed until net_close. A program that binds
+ * also gets the thread of zap.h. False: `why` holds one line. */
+bool net_use_keys(struct net *net, const struct keys *keys, char *why, size_t why_bytes);
+
+/* Connections that were refused for their key so far. */
+uint64_t net_denied(const struct net *net);
+
+/* Whether an endpoint may be bound or connected to without keys: ipc, or TCP to a loopback address written
+ * as a number or as localhost. */
+bool endpoint_is_private(const char *endpoint);
+
+/* The line that refuses an endpoint for want of keys; NULL: it may be used. For a program to end with a usage
+ * error before anything is started; the sockets refuse it too. */
+const char *endpoint_refusal(const char *endpoint, bool has_keys);
+
+/* For main(): reads the keys that a program of the role needs from the folder that keys_choose gives, and checks
+ * that they are there for these endpoints (NULL: none). *keys is set to `room`, or to NULL without keys. False: `why`
+ * is one line, and the program ends with a usage error. */
+bool net_find_keys(const char *flag, enum key_role role, const char *const endpoints[2], struct keys *room,
+                   const struct keys **keys, char *why, size_t why_bytes);
 
 /* A ROUTER bound to the endpoint. NULL: `why` holds one line. For tcp://HOST:* the system picks the
  * port. The endpoint as bound is copied to `bound` (may be NULL). */
@@ -52,6 +77,14 @@ enum socket_result socket_send(struct socket *socket, const struct socket_id *to
  * no message; *why says so and `from` is set. */
 enum socket_result socket_receive(struct socket *socket, struct socket_id *from, struct message *message,
                                   const char **why);
+
+/* Who sent what a ROUTER received last, by the keys as they are now. KEY_TRUSTED without a name where
+ * there are no keys; KEY_NONE for one whose key is no longer known. */
+const struct zap_holder *socket_sender(const struct socket *socket);
+
+/* Whether the sender may send the message that was received last; else `*refusal` is the ERROR to answer by,
+ * unless the message is an ERROR itself. */
+bool socket_permits(const struct socket *socket, const struct message *message, struct message *refusal);
 
 /* Waits until one of the sockets can be read, `extra_fd` (or -1) can be read, or timeout_ms passed
  * (-1: for ever). Returns at once when something is there already. */

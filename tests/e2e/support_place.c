@@ -43,6 +43,7 @@ void place_open(void)
     set_folder("PLACE_WORK", "work");
     unsetenv("GOLDTHREAD_BROKER");
     unsetenv("GOLDTHREAD_AGGREGATOR");
+    unsetenv("GOLDTHREAD_KEYS");
     cr_assert_eq(chdir(getenv("PLACE_WORK")), 0);
 }
 
