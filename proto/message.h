@@ -87,12 +87,8 @@ enum message_item { ITEM_SWEEP = 1, ITEM_POPULATION };
 enum message_cause { CAUSE_ERROR = 1, CAUSE_OVERLAP, CAUSE_SHUTDOWN };
 enum message_outcome { FOLD_NEW = 1, FOLD_DUPLICATE, FOLD_OVERLAP, FOLD_UNKNOWN_SWEEP, FOLD_REFUSED };
 enum message_error { ERROR_MALFORMED = 1, ERROR_VERSION, ERROR_UNKNOWN, ERROR_REFUSED, ERROR_STORE, ERROR_FORBIDDEN };
-<<<<<<< /tmp/sec/tree/proto/message.h
-enum sweep_state { SWEEP_RUNNING = 1, SWEEP_PAUSED, SWEEP_DONE, SWEEP_FAILED, SWEEP_CANCELLED };
-=======
 enum sweep_state { SWEEP_RUNNING = 1, SWEEP_PAUSED, SWEEP_DONE, SWEEP_FAILED, SWEEP_CANCELLED, SWEEP_STALLED };
 enum worker_state { WORKER_IDLE = 1, WORKER_BUSY, WORKER_DRAINING, WORKER_UNREACHED };
->>>>>>> /tmp/sec/new/proto/message.h
 
 struct block_range {
     uint64_t first, count; /* count at least 1 */

@@ -185,32 +185,6 @@ Test(message, every_code_of_an_error_has_golden_bytes)
     }
 }
 
-Test(message, every_code_of_an_error_has_golden_bytes)
-{
-    static const struct {
-        enum message_error code;
-        const char *golden, *text;
-    } rows[] = {
-        {ERROR_MALFORMED, "ERROR-MALFORMED", "not a string"},
-        {ERROR_VERSION, "ERROR-VERSION", "version"},
-        {ERROR_UNKNOWN, "ERROR", "no such sweep"},
-        {ERROR_REFUSED, "ERROR-REFUSED", "the sweep is done"},
-        {ERROR_STORE, "ERROR-STORE", "the item cannot be read back"},
-        {ERROR_FORBIDDEN, "ERROR-FORBIDDEN", "SUBMIT: your key is not known here"},
-    };
-    cr_assert_eq(COUNT_OF(rows), ERROR_FORBIDDEN, "a code has no row");
-    for (size_t row = 0; row < COUNT_OF(rows); row++) {
-        struct buffer bytes = {0};
-        memset(&sent, 0, sizeof sent);
-        sent.kind = MESSAGE_ERROR;
-        sent.error.code = rows[row].code;
-        strcpy(sent.error.text, rows[row].text);
-        message_encode(&sent, &bytes);
-        golden_check(rows[row].golden, buffer_span(&bytes));
-        buffer_free(&bytes);
-    }
-}
-
 Test(message, msgpack_c_reads_an_array_of_version_kind_and_fields)
 {
     for (int kind = MESSAGE_HELLO; kind < MESSAGE_KIND_END; kind++) {
