@@ -241,6 +241,9 @@ static void choose_submit(struct bench *bench)
 {
     const uint8_t kind = choose_byte(&bench->choices);
     message.submit.sweep = buffer_span(&bench->sweeps[kind % SWEEPS]);
+    message.submit.priority = kind / 8 % 4;
+    message.submit.weight = kind / 8 % 8;
+    strcpy(message.submit.tenant, kind % 2 == 0 ? "" : "t");
     message.submit.population = kind / 4 % 2 == 0 ? population() : (struct span){0};
     if (kind >= 240) message.submit.sweep = choose_span(&bench->choices, 1u << 16);
     if (kind >= 250) message.submit.population = choose_span(&bench->choices, 1u << 16);

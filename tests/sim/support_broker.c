@@ -164,9 +164,9 @@ static void check_conservation(struct world *world, const struct message *messag
     for (uint32_t at = 0; at < message->sweeps.count; at++) {
         const struct sweep_status *status = &message->sweeps.list[at];
         check_told(world, &status->sweep);
-        if (status->done + status->leased + status->failed > status->blocks)
-            world_fail(world, "%lu done, %lu leased, %lu failed of %lu blocks", status->done, status->leased,
-                       status->failed, status->blocks);
+        if (status->done + status->leased + status->parked > status->blocks)
+            world_fail(world, "%lu done, %lu leased, %lu parked of %lu blocks", status->done, status->leased,
+                       status->parked, status->blocks);
     }
 }
 

@@ -23,6 +23,7 @@ static void ask(struct world *world, uint32_t sweep, uint32_t slot)
 static void submit(struct world *world, uint32_t sweep)
 {
     world->client.tasks[sweep].cancelled = false;
+    memset(&world->out.submit, 0, sizeof world->out.submit);
     world->out.kind = MESSAGE_SUBMIT;
     world->out.submit.sweep = buffer_span(&world->sweeps[sweep].bytes);
     world->out.submit.population = buffer_span(&world->sweeps[sweep].population_bytes);
@@ -75,6 +76,7 @@ static void take_status(struct world *world, uint32_t sweep, const struct sweep_
         task->next_ms = world->now_ms;
         break;
     case SWEEP_FAILED:
+    case SWEEP_STALLED: /* submitted again, its parked blocks are tried again */
         task->submitted = false;
         break;
     case SWEEP_CANCELLED:
