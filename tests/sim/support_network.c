@@ -26,7 +26,8 @@ uint32_t network_number(const uint8_t *id)
 static void push(struct letters *letters, struct letter letter)
 {
     if (letters->first + letters->count == letters->capacity) {
-        memmove(letters->items, letters->items + letters->first, letters->count * sizeof letter);
+        if (letters->count > 0)
+            memmove(letters->items, letters->items + letters->first, letters->count * sizeof letter);
         letters->first = 0;
         if (letters->count * 2 >= letters->capacity) {
             letters->capacity = letters->capacity == 0 ? 8 : letters->capacity * 2;
