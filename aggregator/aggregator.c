@@ -659,6 +659,16 @@ const struct fold *aggregator_fold(const struct aggregator *core, const struct d
     return read ? &entry->fold : NULL;
 }
 
+const struct catalog *aggregator_catalog(const struct aggregator *core)
+{
+    return &core->catalog;
+}
+
+bool aggregator_is_registered(const struct aggregator *core)
+{
+    return core->registered;
+}
+
 static void fill_hello(const struct aggregator *core, struct message *message)
 {
     message->hello.role = ROLE_AGGREGATOR;

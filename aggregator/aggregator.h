@@ -13,6 +13,7 @@
 
 #include <goldthread/digest.h>
 
+#include "catalog.h"
 #include "fold.h"
 #include "message.h"
 
@@ -129,6 +130,12 @@ size_t aggregator_waiting(const struct aggregator *core);
 
 /* The fold of a sweep, or NULL while it is not known. Borrowed until the next step. */
 const struct fold *aggregator_fold(const struct aggregator *core, const struct digest *sweep);
+
+/* Every sweep that is known. Borrowed until the next step. */
+const struct catalog *aggregator_catalog(const struct aggregator *core);
+
+/* Whether the broker has answered lately. */
+bool aggregator_is_registered(const struct aggregator *core);
 
 /* Fills the message of a HELLO, HEARTBEAT, FETCH, HELD, FOLDED, ERROR or OUTCOME effect; valid for an
  * effect of the last step. HELD: the lowest MESSAGE_RANGES_MAX ranges, so only one that names fewer says

@@ -8,7 +8,10 @@
 
 #include "broker.h"
 #include "digest.h"
+#include "metrics.h"
+#include "net/count.h"
 #include "net/flags.h"
+#include "net/http.h"
 #include "net/process.h"
 #include "net/socket.h"
 #include "shell_journal.h"
@@ -26,6 +29,8 @@ struct settings {
     struct keys room;
     const struct keys *keys; /* NULL: none */
     uint64_t heartbeat_ms, lease_ms;
+    const char *http; /* address of the page; NULL: none */
+    bool http_public;
     int parent;
     bool verbose, verify;
 };
@@ -35,6 +40,10 @@ struct shell {
     struct journal *journal;
     struct net *net;
     struct socket *socket;
+    struct http *http; /* or NULL */
+    uint64_t began_ms;
+    struct traffic traffic;
+    struct histogram commits;
     int stop_fd;
     bool urgent;            /* something was kept that must be on disk before the next send */
     uint64_t commit_due_ms; /* when finished blocks are to be committed at the latest */
@@ -54,6 +63,8 @@ static const struct flag flags[] = {
     {"heartbeat-ms", "MS", "between heartbeats of workers; default 500"},
     {"lease-ms", "MS", "how long a lease runs without a heartbeat; default 5000"},
     {"keys", "DIR", "folder of keys: encrypt, and know who sends (or GOLDTHREAD_KEYS)"},
+    {"http", "ADDRESS:PORT", "serve /healthz, /metrics and /status.json there; port 0: a free one"},
+    {"http-public", NULL, "let --http be an address that other machines reach"},
     {"follow-parent", "PID", "stop when this process, the parent, ends"},
     {"verbose", NULL, "log every worker, lease and sweep"},
     {"verify", NULL, "look at every row in --state, change nothing, and end: 0 sound, 1 damaged, 2 in use"},
@@ -75,6 +86,8 @@ static bool apply_flag(void *context, const char *name, const char *value, char 
     if (strcmp(name, "state") == 0) settings->state = value;
     if (strcmp(name, "keys") == 0) settings->keys_folder = value;
     if (strcmp(name, "verbose") == 0) settings->verbose = true;
+    if (strcmp(name, "http") == 0) settings->http = value;
+    if (strcmp(name, "http-public") == 0) settings->http_public = true;
     if (strcmp(name, "verify") == 0) settings->verify = true;
     if (strcmp(name, "heartbeat-ms") == 0) {
         if (!take_number(name, value, 60000, &number, why)) return false;
@@ -174,11 +187,28 @@ static bool has_room(const struct shell *shell)
     return shell->outbox_count + BROKER_EFFECTS_MAX <= OUTBOX_MAX;
 }
 
+/* Sends and counts the outgoing message. */
+static enum socket_result send_out(struct shell *shell, const struct socket_id *to)
+{
+    const enum socket_result result = socket_send(shell->socket, to, &shell->outgoing);
+    count_sent(&shell->traffic, &shell->outgoing, result);
+    return result;
+}
+
+static bool commit(struct shell *shell)
+{
+    if (!journal_has_changes(shell->journal)) return true;
+    const uint64_t began_us = clock_us();
+    if (!journal_commit(shell->journal)) return false;
+    histogram_add(&shell->commits, clock_us() - began_us);
+    return true;
+}
+
 static bool deliver(struct shell *shell, const struct broker_effect *effect)
 {
     const struct socket_id to = id_of(&effect->send.to);
     if (!broker_compose(shell->broker, effect, &shell->outgoing)) compose_item(shell, effect);
-    const enum socket_result result = socket_send(shell->socket, &to, &shell->outgoing);
+    const enum socket_result result = send_out(shell, &to);
     if (result == SOCKET_OK) return true;
     log_event(LOG_DEBUG, "undelivered", "kind=%s result=%d", message_kind_name(effect->send.kind), (int)result);
     return false;
@@ -211,7 +241,7 @@ static bool take_undelivered(struct shell *shell, const struct broker_effect *ef
 static bool flush(struct shell *shell)
 {
     for (size_t at = 0; at < shell->outbox_count || shell->urgent;) {
-        if (shell->urgent && !journal_commit(shell->journal)) return false;
+        if (shell->urgent && !commit(shell)) return false;
         shell->urgent = false;
         if (at == shell->outbox_count) break;
         const struct broker_effect effect = shell->outbox[at++];
@@ -232,7 +262,7 @@ static void refuse(struct shell *shell, const struct socket_id *from, const char
     message->kind = MESSAGE_ERROR;
     message->error.code = strcmp(why, MESSAGE_WHY_VERSION) == 0 ? ERROR_VERSION : ERROR_MALFORMED;
     snprintf(message->error.text, sizeof message->error.text, "%s", why);
-    socket_send(shell->socket, from, message); /* whoever cannot be told does not know the protocol either */
+    send_out(shell, from); /* whoever cannot be told does not know the protocol either */
 }
 
 /* The aggregator says how far its store is: it may have lost what it acknowledged. It is told the same of
@@ -248,7 +278,7 @@ static bool take_store(struct shell *shell, const struct socket_id *from)
     shell->outgoing.kind = MESSAGE_STORE;
     shell->outgoing.store.store = journal_store(shell->journal);
     shell->outgoing.store.commits = journal_commits(shell->journal);
-    socket_send(shell->socket, from, &shell->outgoing); /* told again with the next heartbeat */
+    send_out(shell, from); /* told again with the next heartbeat */
     if (verdict == WITNESS_ONWARD) return true;
     shell->urgent = true;
     if (!journal_keep_witness(shell->journal)) return false;
@@ -272,7 +302,7 @@ static bool is_permitted(struct shell *shell, const struct socket_id *from)
         log_event(LOG_WARNING, "forbidden", "reason=\"%s\" count=%llu", shell->outgoing.error.text,
                   (unsigned long long)shell->forbidden);
     }
-    if (shell->incoming.kind != MESSAGE_ERROR) socket_send(shell->socket, from, &shell->outgoing);
+    if (shell->incoming.kind != MESSAGE_ERROR) send_out(shell, from);
     return false;
 }
 
@@ -288,6 +318,7 @@ static bool receive_all(struct shell *shell)
             refuse(shell, &from, why);
             continue;
         }
+        count_received(&shell->traffic, &shell->incoming);
         if (!is_permitted(shell, &from)) continue;
         const struct broker_event event = {
             .kind = BROKER_MESSAGE, .now_ms = clock_ms(), .peer = peer_of(&from), .message = &shell->incoming};
@@ -303,7 +334,7 @@ static bool tick(struct shell *shell)
     if (broker_next_due_ms(shell->broker) <= now_ms && has_room(shell) &&
         !step(shell, &(struct broker_event){.kind = BROKER_TICK, .now_ms = now_ms}))
         return false;
-    if (journal_has_changes(shell->journal) && shell->commit_due_ms <= now_ms) return journal_commit(shell->journal);
+    if (journal_has_changes(shell->journal) && shell->commit_due_ms <= now_ms) return commit(shell);
     return true;
 }
 
@@ -323,15 +354,31 @@ static bool stop_wanted(void)
     return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
 }
 
+/* Tells the page how things are, when it is time to, or now. */
+static void publish(struct shell *shell, bool now)
+{
+    const uint64_t now_ms = clock_ms();
+    struct broker_snapshot *snapshot = http_turn(shell->http, now_ms, now);
+    if (snapshot == NULL) return;
+    broker_observe(shell->broker, now_ms, snapshot);
+    snapshot->uptime_ms = now_ms - shell->began_ms;
+    snapshot->traffic = shell->traffic;
+    snapshot->commits = shell->commits;
+    http_publish(shell->http);
+}
+
 static int serve(struct shell *shell)
 {
     while (!stop_wanted()) {
-        socket_wait(&shell->socket, 1, shell->stop_fd, patience_ms(shell));
+        publish(shell, false);
+        socket_wait(&shell->socket, 1, shell->stop_fd, http_patience_ms(shell->http, patience_ms(shell)));
         if (receive_all(shell) && tick(shell) && flush(shell)) continue;
         log_event(LOG_ERROR, "journal-failed", "reason=\"%s\"", journal_error(shell->journal));
         return EXIT_FAILED;
     }
-    if (journal_commit(shell->journal)) return EXIT_OK;
+    const bool kept = commit(shell);
+    publish(shell, true);
+    if (kept) return EXIT_OK;
     log_event(LOG_ERROR, "journal-failed", "reason=\"%s\"", journal_error(shell->journal));
     return EXIT_FAILED;
 }
@@ -346,6 +393,21 @@ static bool open_broker(struct shell *shell, const struct settings *settings, ch
     return shell->broker != NULL && journal_restore(shell->journal, shell->broker, why, WHY_BYTES);
 }
 
+static bool open_http(struct shell *shell, const char *address, char *why)
+{
+    char bound[HTTP_ADDRESS_BYTES];
+    const struct http_setup setup = {.program = "goldthread-broker",
+                                     .address = address,
+                                     .snapshot_bytes = sizeof(struct broker_snapshot),
+                                     .metrics = broker_metrics,
+                                     .status = broker_status};
+    if (address == NULL) return true;
+    shell->http = http_open(&setup, bound, sizeof bound, why, WHY_BYTES);
+    if (shell->http == NULL) return false;
+    log_event(LOG_INFO, "http-listening", "address=%s", bound);
+    return true;
+}
+
 static bool open_shell(struct shell *shell, const struct settings *settings, char *why)
 {
     char bound[MESSAGE_ENDPOINT_BYTES];
@@ -356,13 +418,14 @@ static bool open_shell(struct shell *shell, const struct settings *settings, cha
     if (shell->net == NULL) return false;
     if (settings->keys != NULL && !net_use_keys(shell->net, settings->keys, why, WHY_BYTES)) return false;
     shell->socket = socket_bind(shell->net, settings->bind, bound, sizeof bound, why, WHY_BYTES);
-    if (shell->socket == NULL) return false;
+    if (shell->socket == NULL || !open_http(shell, settings->http, why)) return false;
     log_event(LOG_INFO, "listening", "endpoint=%s state=%s", bound, settings->state);
     return true;
 }
 
 static void close_shell(struct shell *shell)
 {
+    http_close(shell->http);
     socket_close(shell->socket);
     net_close(shell->net);
     journal_close(shell->journal);
@@ -375,6 +438,7 @@ static int run(const struct settings *settings)
     char why[WHY_BYTES];
     struct shell *shell = calloc(1, sizeof *shell);
     if (shell == NULL) return EXIT_FAILED;
+    shell->began_ms = clock_ms();
     shell->stop_fd = process_stop_fd();
     if (settings->parent != 0 && !process_follow_parent(settings->parent)) {
         free(shell);
@@ -423,6 +487,10 @@ int main(int argc, char **argv)
     }
     if (settings.verify) return verify(settings.state);
     char why[KEY_WHY_BYTES];
+    if (settings.http != NULL && !http_check_address(settings.http, settings.http_public, why, sizeof why)) {
+        fprintf(stderr, "goldthread-broker: %s\n", why);
+        return EXIT_USAGE;
+    }
     if (!net_find_keys(settings.keys_folder, KEY_SERVER, (const char *[2]){settings.bind}, &settings.room,
                        &settings.keys, why, sizeof why)) {
         fprintf(stderr, "goldthread-broker: %s\n", why);
