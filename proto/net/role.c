@@ -33,6 +33,7 @@ static const unsigned senders[MESSAGE_KIND_END] = {
     [MESSAGE_HEARTBEAT] = OF(AGGREGATOR) | OF(WORKER),
     [MESSAGE_DONE] = OF(WORKER),
     [MESSAGE_FAILED] = OF(WORKER),
+    [MESSAGE_RETURNED] = OF(WORKER),
     [MESSAGE_PARTIAL] = OF(WORKER),
     [MESSAGE_HELD] = OF(AGGREGATOR),
     [MESSAGE_STORE] = OF(AGGREGATOR),
@@ -40,6 +41,12 @@ static const unsigned senders[MESSAGE_KIND_END] = {
     [MESSAGE_STATUS] = ASKERS,
     [MESSAGE_CANCEL] = ASKERS,
     [MESSAGE_RESULT] = ASKERS,
+    [MESSAGE_WORKERS] = ASKERS,
+    [MESSAGE_EXPLAIN] = ASKERS,
+    [MESSAGE_PAUSE] = OF(ADMIN),
+    [MESSAGE_RESUME] = OF(ADMIN),
+    [MESSAGE_RETRY] = OF(ADMIN),
+    [MESSAGE_DRAIN] = OF(ADMIN),
 };
 
 static bool may_claim(enum key_role role, enum message_role claimed)
