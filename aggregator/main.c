@@ -5,14 +5,15 @@
 #include <sys/stat.h>
 
 #include "net/flags.h"
+#include "net/http.h"
 #include "net/process.h"
 #include "net/socket.h"
 #include "shell_server.h"
 
 struct options {
-    const char *bind, *advertise, *broker, *state, *keys;
+    const char *bind, *advertise, *broker, *state, *keys, *http;
     int follow_parent; /* 0: nobody */
-    bool verbose;
+    bool verbose, http_public;
 };
 
 static const struct flag flags[] = {
@@ -21,6 +22,8 @@ static const struct flag flags[] = {
     {"broker", "ENDPOINT", "the broker (default tcp://127.0.0.1:7070)"},
     {"state", "DIR", "folder of the store, made if it is not there (required)"},
     {"keys", "DIR", "folder of keys: encrypt, and know who sends (or GOLDTHREAD_KEYS)"},
+    {"http", "ADDRESS:PORT", "serve /healthz, /metrics and /status.json there; port 0: a free one"},
+    {"http-public", NULL, "let --http be an address that other machines reach"},
     {"follow-parent", "PID", "end when this process, the parent, ends"},
     {"verbose", NULL, "log more"},
 };
@@ -60,7 +63,9 @@ static bool apply(void *context, const char *name, const char *value, char *why)
     if (strcmp(name, "state") == 0) return take_text(&options->state, value, why);
     if (strcmp(name, "keys") == 0) return take_text(&options->keys, value, why);
     if (strcmp(name, "follow-parent") == 0) return take_pid(&options->follow_parent, value, why);
-    options->verbose = true;
+    if (strcmp(name, "http") == 0) options->http = value;
+    if (strcmp(name, "http-public") == 0) options->http_public = true;
+    if (strcmp(name, "verbose") == 0) options->verbose = true;
     return true;
 }
 
@@ -103,6 +108,7 @@ static int serve(const struct options *options, const struct keys *keys, int sto
                                        .broker = options->broker,
                                        .state = options->state,
                                        .advertise = options->advertise,
+                                       .http = options->http,
                                        .keys = keys};
     struct server *server = server_open(&setup, why, sizeof why);
     if (!server) return complain(why);
@@ -131,6 +137,10 @@ int main(int argc, char **argv)
     const struct keys *keys;
     if (!net_find_keys(options.keys, KEY_AGGREGATOR, (const char *[2]){options.bind, options.broker}, &room, &keys, why,
                        sizeof why)) {
+        complain(why);
+        return EXIT_USAGE;
+    }
+    if (options.http && !http_check_address(options.http, options.http_public, why, sizeof why)) {
         complain(why);
         return EXIT_USAGE;
     }

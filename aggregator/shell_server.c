@@ -11,6 +11,9 @@
 #include "aggregator.h"
 #include "cache.h"
 #include "digest.h"
+#include "metrics.h"
+#include "net/count.h"
+#include "net/http.h"
 #include "net/process.h"
 #include "net/socket.h"
 #include "shell_payload.h"
@@ -40,6 +43,10 @@ struct server {
     struct aggregator_config config;
     struct aggregator_event next; /* what an effect brought about; to be stepped after it */
     bool has_next, failed;
+    struct http *http; /* or NULL */
+    uint64_t began_ms;
+    struct aggregator_counters counters;
+    struct traffic traffic;
     uint64_t forbidden; /* messages that their sender's key may not send */
     uint64_t forbidden_logged_ms, malformed_logged_ms, refused_logged_ms, broker_error_logged_ms;
     struct aggregator_effects effects;
@@ -68,7 +75,8 @@ static bool visit_node(void *context, const struct digest *sweep, struct fold_pl
 
 static void visit_damage(void *context, const char *what)
 {
-    (void)context;
+    struct server *server = context;
+    server->counters.damaged++;
     log_event(LOG_ERROR, "store-damage", "row=\"%s\" action=\"set aside; its blocks are done again\"", what);
 }
 
@@ -115,6 +123,21 @@ static bool open_sockets(struct server *server, const struct server_setup *setup
     return true;
 }
 
+static bool open_http(struct server *server, const char *address, char *why, size_t why_bytes)
+{
+    char bound[HTTP_ADDRESS_BYTES];
+    const struct http_setup setup = {.program = "goldthread-aggregator",
+                                     .address = address,
+                                     .snapshot_bytes = sizeof(struct aggregator_snapshot),
+                                     .metrics = aggregator_metrics,
+                                     .status = aggregator_status};
+    if (!address) return true;
+    server->http = http_open(&setup, bound, sizeof bound, why, why_bytes);
+    if (!server->http) return false;
+    log_event(LOG_INFO, "http-listening", "address=%s", bound);
+    return true;
+}
+
 static void name_self(struct aggregator_config *config)
 {
     char host[MESSAGE_NAME_BYTES - 24] = "";
@@ -132,8 +155,9 @@ struct server *server_open(const struct server_setup *setup, char *why, size_t w
         return NULL;
     }
     name_self(&server->config);
+    server->began_ms = clock_ms();
     if (open_store(server, setup->state, why, why_bytes) && open_sockets(server, setup, why, why_bytes) &&
-        load_core(server, why, why_bytes)) {
+        load_core(server, why, why_bytes) && open_http(server, setup->http, why, why_bytes)) {
         log_event(LOG_INFO, "ready", "endpoint=%s broker=%s state=%s commits=%" PRIu64, server->config.endpoint,
                   setup->broker, setup->state, store_commits(server->store));
         return server;
@@ -142,12 +166,21 @@ struct server *server_open(const struct server_setup *setup, char *why, size_t w
     return NULL;
 }
 
+/* Sends and counts the outgoing message. */
+static enum socket_result send_broker(struct server *server)
+{
+    enum socket_result result = socket_send(server->broker, NULL, &server->out);
+    count_sent(&server->traffic, &server->out, result);
+    return result;
+}
+
 void server_close(struct server *server, bool orderly)
 {
     if (!server) return;
+    http_close(server->http);
     if (orderly) {
         server->out.kind = MESSAGE_GOODBYE;
-        socket_send(server->broker, NULL, &server->out);
+        send_broker(server);
     }
     socket_close(server->peers);
     socket_close(server->broker);
@@ -180,7 +213,7 @@ static void follow_up(struct server *server, const struct aggregator_event *even
 static void tell_broker(struct server *server, const struct aggregator_effect *effect)
 {
     aggregator_message(server->core, effect, &server->out);
-    enum socket_result result = socket_send(server->broker, NULL, &server->out);
+    enum socket_result result = send_broker(server);
     if (result == SOCKET_OK) return;
     log_event(LOG_DEBUG, "broker-unheard", "message=%s result=%d", message_kind_name(server->out.kind), (int)result);
 }
@@ -197,6 +230,7 @@ static void tell_peer(struct server *server, const struct aggregator_peer *peer)
 {
     struct socket_id id = id_of(peer);
     enum socket_result result = socket_send(server->peers, &id, &server->out);
+    count_sent(&server->traffic, &server->out, result);
     if (result == SOCKET_OK) return;
     log_event(LOG_DEBUG, "peer-unheard", "message=%s result=%d", message_kind_name(server->out.kind), (int)result);
 }
@@ -212,6 +246,7 @@ static void tell_error(struct server *server, const struct aggregator_peer *peer
 
 static void report_damage(struct server *server, const struct digest *sweep)
 {
+    server->counters.damaged++;
     log_event(LOG_ERROR, "store-damage", "row=\"%s\" action=\"set aside; its blocks are done again\"",
               server->payloads.why);
     follow_up(server,
@@ -230,6 +265,7 @@ static void send_root(struct server *server, const struct aggregator_effect *eff
     }
     server->out.outcome.node = buffer_span(bytes);
     server->out.outcome.draws = root ? root->draws : 0;
+    server->counters.results++;
     tell_peer(server, &effect->peer);
 }
 
@@ -254,7 +290,10 @@ static void render(struct server *server, const struct digest *sweep)
 {
     struct aggregator_event event = {.kind = EVENT_RENDERED, .sweep = *sweep};
     const struct fold *fold = aggregator_fold(server->core, sweep);
+    const uint64_t started_us = clock_us();
     enum payload_status status = payload_digest(&server->payloads, sweep, fold, &event.result);
+    histogram_add(&server->counters.renders, clock_us() - started_us);
+    server->counters.renders_failed += status != PAYLOAD_OK;
     if (status == PAYLOAD_DAMAGED) {
         report_damage(server, sweep);
         return;
@@ -312,7 +351,9 @@ static void set_aside(struct server *server, const struct aggregator_effect *eff
 
 static void commit(struct server *server)
 {
+    const uint64_t started_us = clock_us();
     check_store(server, store_commit(server->store), "commit");
+    histogram_add(&server->counters.commits, clock_us() - started_us);
     follow_up(server, &(struct aggregator_event){.kind = EVENT_COMMITTED});
 }
 
@@ -331,6 +372,8 @@ static void perform(struct server *server, const struct aggregator_effect *effec
         reconnect(server);
         break;
     case EFFECT_FOLDED:
+        server->counters.partials[effect->outcome]++;
+        __attribute__((fallthrough));
     case EFFECT_ERROR:
         aggregator_message(server->core, effect, &server->out);
         tell_peer(server, &effect->peer);
@@ -415,6 +458,7 @@ static size_t receive_broker(struct server *server)
             continue;
         }
         if (result != SOCKET_OK) break;
+        count_received(&server->traffic, &server->in);
         log_broker_error(server, &server->in);
         drive(server, &(struct aggregator_event){.kind = EVENT_BROKER, .message = &server->in});
     }
@@ -475,7 +519,11 @@ static size_t receive_peers(struct server *server)
             refuse_malformed(server, &peer, why);
             continue;
         }
-        if (server->in.kind == MESSAGE_PARTIAL) bytes += server->in.partial.node.size;
+        count_received(&server->traffic, &server->in);
+        if (server->in.kind == MESSAGE_PARTIAL) {
+            bytes += server->in.partial.node.size;
+            server->counters.partial_bytes += server->in.partial.node.size;
+        }
         if (is_permitted(server, &peer)) take_peer_message(server, &peer);
     }
     return count;
@@ -491,12 +539,29 @@ static void wait_for_work(struct server *server, int stop_fd)
 {
     struct socket *sockets[] = {server->peers, server->broker};
     uint64_t now_ms = clock_ms(), due_ms = aggregator_next_due_ms(server->core);
-    socket_wait(sockets, 2, stop_fd, due_ms > now_ms ? (int64_t)(due_ms - now_ms) : 0);
+    socket_wait(sockets, 2, stop_fd, http_patience_ms(server->http, due_ms > now_ms ? (int64_t)(due_ms - now_ms) : 0));
+}
+
+/* Tells the page how things are, when it is time to, or now. */
+static void publish(struct server *server, bool now)
+{
+    const uint64_t now_ms = clock_ms();
+    struct aggregator_snapshot *snapshot = http_turn(server->http, now_ms, now);
+    if (!snapshot) return;
+    aggregator_observe(server->core, snapshot);
+    snapshot->uptime_ms = now_ms - server->began_ms;
+    snapshot->store_commits = store_commits(server->store);
+    snapshot->cache_bytes = cache_bytes(server->cache);
+    snapshot->cache_nodes = cache_count(server->cache);
+    snapshot->counters = server->counters;
+    snapshot->traffic = server->traffic;
+    http_publish(server->http);
 }
 
 bool server_run(struct server *server, int stop_fd)
 {
     while (!server->failed && !is_readable(stop_fd)) {
+        publish(server, false);
         wait_for_work(server, stop_fd);
         size_t received = receive_broker(server) + receive_peers(server);
         if (received > 0 && !server->failed) drive(server, &(struct aggregator_event){.kind = EVENT_FLUSH});
@@ -504,5 +569,6 @@ bool server_run(struct server *server, int stop_fd)
         if (!server->failed && aggregator_next_due_ms(server->core) <= clock_ms())
             drive(server, &(struct aggregator_event){.kind = EVENT_TICK});
     }
+    publish(server, true);
     return !server->failed;
 }

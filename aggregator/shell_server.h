@@ -12,6 +12,7 @@ struct server;
 struct server_setup {
     const char *bind, *broker, *state; /* state: an existing folder */
     const char *advertise;             /* NULL: as bound */
+    const char *http;                  /* where its page is served; NULL: nowhere */
     const struct keys *keys;           /* NULL: none; borrowed, and outlives the server */
 };
 
