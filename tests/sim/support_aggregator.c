@@ -23,10 +23,21 @@ static void follow_up(struct aggregator_host *host, const struct aggregator_even
     host->has_next = true;
 }
 
+/* Says how far the store is, so that the broker notices when it has lost something. */
+static void tell_store(struct world *world)
+{
+    world->out.kind = MESSAGE_STORE;
+    world->out.store.store = world->aggregator_disk.identity;
+    world->out.store.commits = world->aggregator_disk.commits;
+    network_send_up(world, HOST_AGGREGATOR, SLOT_BROKER, &world->out);
+}
+
 static void tell_broker(struct world *world, const struct aggregator_effect *effect)
 {
     aggregator_message(world->aggregator.core, effect, &world->out);
-    network_send_up(world, HOST_AGGREGATOR, SLOT_BROKER, &world->out); /* unheard: said again */
+    const enum network_result result = network_send_up(world, HOST_AGGREGATOR, SLOT_BROKER, &world->out);
+    if (result != NETWORK_OK) return; /* unheard: said again */
+    if (effect->kind == EFFECT_HELLO || effect->kind == EFFECT_HEARTBEAT) tell_store(world);
 }
 
 /* NEW and DUPLICATE are promises. */
@@ -260,14 +271,23 @@ static bool read_message(struct world *world, const struct letter *letter)
     return read;
 }
 
+/* What is known of the broker's store; committed at once, between turns of the core. */
+static void take_broker_store(struct world *world)
+{
+    struct witness *witness = &world->aggregator_disk.witness;
+    if (witness_take(witness, world->in.store.store, world->in.store.commits) == WITNESS_ONWARD) return;
+    check_store(&world->aggregator, store_commit(world->aggregator.store));
+}
+
 static size_t receive_broker(struct world *world)
 {
     struct letter letter;
     size_t count = 0;
     for (; count < TURN_MESSAGES && goes_on(world); count++) {
         if (!network_receive(world, HOST_AGGREGATOR, SLOT_BROKER, &letter)) break;
-        if (read_message(world, &letter))
-            drive(world, &(struct aggregator_event){.kind = EVENT_BROKER, .message = &world->in});
+        if (!read_message(world, &letter)) world->aggregator.failed = true;
+        else if (world->in.kind == MESSAGE_STORE) take_broker_store(world);
+        else drive(world, &(struct aggregator_event){.kind = EVENT_BROKER, .message = &world->in});
         buffer_free(&letter.bytes);
     }
     return count;
@@ -382,6 +402,7 @@ void aggregator_host_start(struct world *world)
     host->store->world = world;
     host->plans = plans_new(host->store);
     host->payloads = (struct payloads){.store = host->store, .plans = host->plans, .cache = host->cache};
+    if (world->aggregator_disk.identity == 0) world->aggregator_disk.identity = 1 + world_draw(world, UINT64_MAX - 1);
     host->failed = host->has_next = host->committing = false;
     if (!store_load(host->store, &visitor)) {
         world->hosts[HOST_AGGREGATOR].dying = world->hosts[HOST_AGGREGATOR].stopped = true;

@@ -311,10 +311,39 @@ static bool flush(struct world *world)
     return true;
 }
 
+/* The aggregator says how far its store is, and is told the same of the journal. */
+static bool take_store(struct world *world, uint32_t wire)
+{
+    struct disk *disk = &world->broker_disk;
+    struct peer peer = {.size = NETWORK_ID_BYTES};
+    network_id(wire, peer.bytes);
+    if (!broker_aggregator_is(world->broker.broker, &peer)) return true;
+    const enum witness_verdict verdict = witness_take(&disk->witness, world->in.store.store, world->in.store.commits);
+    world->out.kind = MESSAGE_STORE;
+    world->out.store.store = disk->identity;
+    world->out.store.commits = disk->commits;
+    network_send_down(world, HOST_BROKER, wire, &world->out);
+    if (verdict == WITNESS_ONWARD) return true;
+    if (disk->full) {
+        stop(world);
+        return false;
+    }
+    world->broker.urgent = world->broker.lazily = true;
+    if (verdict == WITNESS_FIRST) return true;
+    TRACE(world, "the broker doubts the aggregator's store");
+    const uint64_t now_ms = world_clock(world, HOST_BROKER);
+    return step(world, &(struct broker_event){.kind = BROKER_STORE_LOST, .now_ms = now_ms, .peer = peer});
+}
+
+static bool has_room_for_two(const struct broker_host *host)
+{
+    return host->outbox_count + 2 * BROKER_EFFECTS_MAX <= OUTBOX_MAX;
+}
+
 static bool receive_all(struct world *world)
 {
     struct letter letter;
-    for (uint32_t count = 0; count < TURN_MESSAGES && has_room(&world->broker); count++) {
+    for (uint32_t count = 0; count < TURN_MESSAGES && has_room_for_two(&world->broker); count++) {
         const char *why = "";
         if (!network_receive(world, HOST_BROKER, 0, &letter)) return true;
         struct broker_event event = {.kind = BROKER_MESSAGE,
@@ -324,7 +353,8 @@ static bool receive_all(struct world *world)
         network_id(letter.wire, event.peer.bytes);
         const bool read = message_decode(buffer_span(&letter.bytes), &world->in, &why);
         if (!read) world_fail(world, "the broker cannot read a message: %s", why);
-        const bool stepped = read && step(world, &event);
+        bool stepped = read && step(world, &event);
+        if (stepped && world->in.kind == MESSAGE_STORE) stepped = take_store(world, letter.wire);
         buffer_free(&letter.bytes);
         if (!stepped) return false;
     }
@@ -388,6 +418,7 @@ void broker_host_start(struct world *world)
     host->broker = broker_new(&setup);
     if (host->broker == NULL) abort();
     host->urgent = host->lazily = false;
+    if (world->broker_disk.identity == 0) world->broker_disk.identity = 1 + world_draw(world, UINT64_MAX - 1);
     host->waiting = BROKER_FREE;
     host->outbox_at = host->outbox_count = 0;
     disk_each(&world->broker_disk, TABLE_SWEEP, restore_sweep, world);

@@ -83,6 +83,21 @@ static struct buffer take_row(struct disk *disk, struct disk_row **place, bool *
     return value;
 }
 
+void disk_copy(struct disk *to, const struct disk *from)
+{
+    disk_free(to);
+    to->identity = from->identity;
+    to->commits = from->commits;
+    to->witness = to->witness_kept = from->witness_kept;
+    for (size_t slot = 0; slot < DISK_SLOTS; slot++)
+        for (const struct disk_row *row = from->slots[slot]; row != NULL; row = row->next) {
+            struct buffer value = {0};
+            buffer_append(&value, row->value.data, row->value.size);
+            if (value.failed) abort();
+            add_row(to, &row->key, value, row->damaged);
+        }
+}
+
 bool disk_put(struct disk *disk, const struct disk_key *key, struct span value)
 {
     if (disk->full) return false;
@@ -113,11 +128,14 @@ bool disk_commit(struct disk *disk)
 {
     if (disk->full) return false;
     clear_log(disk);
+    disk->commits++;
+    disk->witness_kept = disk->witness;
     return true;
 }
 
 void disk_undo(struct disk *disk)
 {
+    disk->witness = disk->witness_kept;
     while (disk->log_count > 0) {
         const struct disk_change change = disk->log[--disk->log_count];
         struct disk_row **place = place_of(disk, &change.key);

@@ -8,6 +8,7 @@
 
 #include "bytes.h"
 #include "digest.h"
+#include "witness.h"
 
 struct disk_key {
     uint32_t table;
@@ -35,9 +36,14 @@ struct disk {
     struct disk_row *slots[DISK_SLOTS]; /* owned */
     struct disk_change *log;            /* owned: changes since the last commit, oldest first */
     size_t log_count, log_capacity;
-    size_t rows[DISK_TABLES]; /* of each table */
-    bool full;                /* changes and commits fail */
+    size_t rows[DISK_TABLES];             /* of each table */
+    bool full;                            /* changes and commits fail */
+    uint64_t identity, commits;           /* of the store; identity 0: not made yet */
+    struct witness witness, witness_kept; /* of the other server's store: now, and at the last commit */
 };
+
+/* What is durable on one disk takes the place of all that is on another: a backup, or its return. */
+void disk_copy(struct disk *to, const struct disk *from);
 
 void disk_free(struct disk *disk); /* leaves it empty: a lost store */
 

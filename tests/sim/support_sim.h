@@ -20,7 +20,8 @@ enum sim_fault {
     SIM_AGGREGATOR_DIED,
     SIM_BROKER_STORE_LOST,
     SIM_AGGREGATOR_STORE_LOST,
-    SIM_COMMIT_TORN, /* died while the disk was writing */
+    SIM_STORE_WENT_BACK, /* restored from an older copy of its own */
+    SIM_COMMIT_TORN,     /* died while the disk was writing */
     SIM_DISK_FULL,
     SIM_DISK_SLOW,
     SIM_NODE_ROTTED, /* a stored node cannot be read back */

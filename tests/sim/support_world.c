@@ -280,17 +280,44 @@ static void crash_disk(struct world *world, struct disk *disk, bool writing)
     disk_undo(disk);
 }
 
+/* What the broker accepted and its journal no longer has is forgotten, as is a cancel. */
+static void forget_accepted(struct world *world)
+{
+    for (uint32_t at = 0; at < world->sweep_count; at++) {
+        const struct disk_key key = {.table = TABLE_SWEEP, .id = world->sweeps[at].id};
+        if (disk_find(&world->broker_disk, &key) == NULL) world->sweeps[at].accepted = false;
+        world->client.tasks[at].doubtful = true;
+    }
+}
+
+static void restore_copy(struct world *world, uint32_t host)
+{
+    TRACE(world, "host %u is restored from a copy", host);
+    world->report->faults[SIM_STORE_WENT_BACK]++;
+    disk_copy(host == HOST_BROKER ? &world->broker_disk : &world->aggregator_disk, &world->copies[host]);
+    if (host == HOST_BROKER) {
+        forget_accepted(world);
+    } else {
+        world->untruthful = true;
+        world_recount_covered(world);
+    }
+}
+
+/* Only what is durable is copied: between two commits. */
+static void make_copy(struct world *world)
+{
+    const uint32_t host = world_draw(world, 2) == 0 ? HOST_BROKER : HOST_AGGREGATOR;
+    const struct disk *disk = host == HOST_BROKER ? &world->broker_disk : &world->aggregator_disk;
+    if (disk->log_count == 0 && disk->identity != 0) disk_copy(&world->copies[host], disk);
+}
+
 static void lose_store(struct world *world, uint32_t host)
 {
     disk_free(host == HOST_BROKER ? &world->broker_disk : &world->aggregator_disk);
     TRACE(world, "host %u loses its store", host);
     if (host == HOST_BROKER) {
         world->report->faults[SIM_BROKER_STORE_LOST]++;
-        for (uint32_t at = 0; at < world->sweep_count; at++) world->sweeps[at].accepted = false;
-        /* a cancel that was accepted is forgotten with it */
-        for (uint32_t at = 0; at < world->sweep_count; at++)
-            if (world->client.tasks[at].cancelled && !world->client.tasks[at].finished)
-                world->client.tasks[at].cancelled = false;
+        forget_accepted(world);
     } else {
         world->report->faults[SIM_AGGREGATOR_STORE_LOST]++;
         world->untruthful = true;
@@ -325,6 +352,9 @@ static void bury(struct world *world, uint32_t number)
     const enum sim_fault loss = number == HOST_BROKER ? SIM_BROKER_STORE_LOST : SIM_AGGREGATOR_STORE_LOST;
     if (number < HOST_CLIENT && !world->healed && happens(world, loss) && world_draw(world, 4) == 0)
         lose_store(world, number);
+    else if (number < HOST_CLIENT && !world->healed && happens(world, SIM_STORE_WENT_BACK) &&
+             world->copies[number].identity != 0 && world_draw(world, 4) == 0)
+        restore_copy(world, number);
     world_at(world, world->now_ms + 1 + world_draw(world, world_draw(world, 5) == 0 ? 15000 : 1500), WORLD_BACK, number,
              0, 0);
 }
@@ -487,6 +517,9 @@ static void commit_fault(struct world *world, enum sim_fault fault)
     case SIM_DISK_SLOW:
         hurt_disk(world, fault);
         break;
+    case SIM_STORE_WENT_BACK:
+        make_copy(world);
+        break;
     case SIM_NODE_ROTTED:
         rot(world);
         break;
@@ -618,7 +651,10 @@ static void set_limits(struct world *world)
     limits->fault_every_ms = 50 + world_draw(world, 3000);
     limits->endpoint_moves = world_draw(world, 3) == 0;
     limits->swarm = (uint32_t)world_draw(world, UINT32_MAX) | (uint32_t)world_draw(world, UINT32_MAX);
-    if (world_draw(world, 4) > 0) limits->swarm &= ~(1u << SIM_BROKER_STORE_LOST | 1u << SIM_AGGREGATOR_STORE_LOST);
+    if (world_draw(world, 4) > 0) {
+        const uint32_t losses = 1u << SIM_BROKER_STORE_LOST | 1u << SIM_AGGREGATOR_STORE_LOST;
+        limits->swarm &= ~(losses | 1u << SIM_STORE_WENT_BACK);
+    }
     if (world_draw(world, 4) > 0) limits->swarm &= ~(1u << SIM_NODE_ROTTED);
     for (uint32_t kind = 0; kind < 3; kind++) limits->crash_ppm[kind] = (uint32_t)pick(world, crashes, 5);
     limits->slow_ppm = (uint32_t)pick(world, spikes, 3);
@@ -679,6 +715,8 @@ static void close_world(struct world *world)
     }
     disk_free(&world->broker_disk);
     disk_free(&world->aggregator_disk);
+    disk_free(&world->copies[0]);
+    disk_free(&world->copies[1]);
     free(world->wires);
     free(world->heap);
     free(world->tokens);
@@ -762,6 +800,7 @@ const char *sim_fault_name(enum sim_fault fault)
         [SIM_AGGREGATOR_DIED] = "aggregator died",
         [SIM_BROKER_STORE_LOST] = "broker's store lost",
         [SIM_AGGREGATOR_STORE_LOST] = "aggregator's store lost",
+        [SIM_STORE_WENT_BACK] = "store went back",
         [SIM_COMMIT_TORN] = "commit torn",
         [SIM_DISK_FULL] = "disk full",
         [SIM_DISK_SLOW] = "disk slow",

@@ -137,6 +137,7 @@ struct world {
     struct host hosts[HOSTS_MAX];
     struct sim_sweep sweeps[SIM_SWEEPS_MAX];
     struct disk broker_disk, aggregator_disk;
+    struct disk copies[2]; /* backups of the two */
     uint64_t broker_slow_ms, aggregator_slow_ms;
     bool untruthful;  /* a liar, a lost store, or rot: what workers and broker call done may not be held */
     uint64_t *tokens; /* owned: a hash set of all ever lent */

@@ -10,9 +10,13 @@
 #include "support_nodes.h"
 #include "support_sim.h"
 
+#ifdef GOLDTHREAD_SANITIZED
+#define SEEDS_DEFAULT 300u
+#else
 #define SEEDS_DEFAULT 2000u
-#define SEEDS_CALM    40u
-#define FAILURES_MAX  10u /* told before the test gives up */
+#endif
+#define SEEDS_CALM   40u
+#define FAILURES_MAX 10u /* told before the test gives up */
 
 static uint64_t number_in(const char *variable, uint64_t otherwise)
 {
