@@ -467,8 +467,9 @@ static int verify(const char *state)
         fprintf(stderr, "goldthread-broker: %s\n", why);
         return EXIT_USAGE;
     }
-    printf("%s: store %016llx, %llu commits; the aggregator's store %016llx had %llu\n",
+    printf("%s: store %016llx, %llu commits, %llu sweeps, %llu blocks done; the aggregator's store %016llx had %llu\n",
            damages == 0 ? "sound" : "not sound", (unsigned long long)summary.store, (unsigned long long)summary.commits,
+           (unsigned long long)summary.sweeps, (unsigned long long)summary.blocks,
            (unsigned long long)summary.witness.store, (unsigned long long)summary.witness.commits);
     return damages == 0 ? EXIT_OK : EXIT_FAILED;
 }

@@ -48,8 +48,8 @@ bool journal_item(struct journal *journal, enum message_item item, const struct 
 
 /* What a journal says of itself. */
 struct journal_summary {
-    uint64_t store, commits;
-    struct witness witness; /* of the aggregator's store */
+    uint64_t store, commits, sweeps, blocks; /* blocks: that are done */
+    struct witness witness;                  /* of the aggregator's store */
 };
 
 /* Looks at every row of a journal that no broker uses, and changes nothing. One line per damage goes to
