@@ -26,7 +26,7 @@ static void expect_all_pass(const struct population *population)
         cr_expect_eq(rows[at].verdict, VALIDATION_PASS, "%s %s: %.9g, target %.9g", rows[at].id, rows[at].what,
                      rows[at].ours, rows[at].target);
     for (int number = 1; number <= 16; number++) {
-        char id[8];
+        char id[16];
         int found = 0;
         snprintf(id, sizeof id, "V%d", number);
         for (int at = 0; at < count; at++) found += strcmp(rows[at].id, id) == 0;
