@@ -550,6 +550,8 @@ static void take_lease(const struct step *step, const struct message *message)
     const struct block_range blocks = message->lease.blocks;
     if (find_lease(session, message->lease.token) != NULL) return;
     if (session->lease_count == SESSION_LEASES_MAX || blocks.count == 0) {
+        /* The broker thinks that there is room, and would lend the same again at once. */
+        if (session->link == LINK_REGISTERED) beat(step);
         report_failure(step, message->lease.token, &message->lease.sweep, blocks, CAUSE_SHUTDOWN, "too many leases");
         return;
     }

@@ -571,6 +571,9 @@ Test(session, leases_beyond_its_bound_are_given_back)
     lease(bench, 200, 200, 1);
     cr_assert_eq(find_send(bench, MESSAGE_FAILED)->cause, CAUSE_SHUTDOWN);
     cr_assert_eq(session_lease_count(bench->session), SESSION_LEASES_MAX);
+    cr_assert_eq(bench->effects.list[0].message, MESSAGE_HEARTBEAT, "that there is no room comes first");
+    session_compose(bench->session, &bench->effects.list[0], &bench->message);
+    cr_assert_eq(bench->message.heartbeat.room, 0);
     close_bench(bench);
 }
 
