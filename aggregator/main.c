@@ -9,11 +9,12 @@
 #include "net/process.h"
 #include "net/socket.h"
 #include "shell_server.h"
+#include "shell_verify.h"
 
 struct options {
     const char *bind, *advertise, *broker, *state, *keys, *http;
     int follow_parent; /* 0: nobody */
-    bool verbose, http_public;
+    bool verbose, verify, http_public;
 };
 
 static const struct flag flags[] = {
@@ -26,6 +27,7 @@ static const struct flag flags[] = {
     {"http-public", NULL, "let --http be an address that other machines reach"},
     {"follow-parent", "PID", "end when this process, the parent, ends"},
     {"verbose", NULL, "log more"},
+    {"verify", NULL, "look at every row in --state, change nothing, and end: 0 sound, 1 damaged, 2 in use"},
 };
 
 static bool take_endpoint(const char **to, const char *value, char *why)
@@ -66,12 +68,18 @@ static bool apply(void *context, const char *name, const char *value, char *why)
     if (strcmp(name, "http") == 0) options->http = value;
     if (strcmp(name, "http-public") == 0) options->http_public = true;
     if (strcmp(name, "verbose") == 0) options->verbose = true;
+    if (strcmp(name, "verify") == 0) options->verify = true;
     return true;
 }
 
-static int complain(const char *what)
+static void complain(const char *what)
 {
     fprintf(stderr, "goldthread-aggregator: %s\n", what);
+}
+
+static int give_up(const char *why)
+{
+    log_event(LOG_ERROR, "not-started", "reason=\"%s\"", why);
     return EXIT_FAILED;
 }
 
@@ -111,10 +119,39 @@ static int serve(const struct options *options, const struct keys *keys, int sto
                                        .http = options->http,
                                        .keys = keys};
     struct server *server = server_open(&setup, why, sizeof why);
-    if (!server) return complain(why);
+    if (!server) return give_up(why);
     bool orderly = server_run(server, stop_fd);
     server_close(server, orderly);
     return orderly ? EXIT_OK : EXIT_FAILED;
+}
+
+static void print_damage(void *context, const char *line)
+{
+    (void)context;
+    printf("damaged: %s\n", line);
+}
+
+static void print_note(void *context, const char *line)
+{
+    (void)context;
+    printf("not looked into: %s\n", line);
+}
+
+/* The counts are what a copy of the store is compared by. */
+static int verify(const char *state)
+{
+    char why[768];
+    struct verify_summary summary;
+    int64_t damages = verify_store(state, print_damage, print_note, NULL, &summary, why, sizeof why);
+    if (damages < 0) {
+        complain(why);
+        return EXIT_USAGE;
+    }
+    printf("%s: store %016llx, %llu commits, %llu sweeps, %llu nodes; the broker's store %016llx had %llu\n",
+           damages == 0 ? "sound" : "not sound", (unsigned long long)summary.store, (unsigned long long)summary.commits,
+           (unsigned long long)summary.sweeps, (unsigned long long)summary.nodes,
+           (unsigned long long)summary.witness.store, (unsigned long long)summary.witness.commits);
+    return damages == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
 int main(int argc, char **argv)
@@ -144,11 +181,12 @@ int main(int argc, char **argv)
         complain(why);
         return EXIT_USAGE;
     }
+    if (options.verify) return verify(options.state);
     log_open(table.program, options.verbose ? LOG_DEBUG : LOG_INFO);
     int stop_fd = process_stop_fd();
-    if (stop_fd < 0) return complain("cannot wait for signals");
-    if (options.follow_parent && !process_follow_parent(options.follow_parent)) return complain("the parent is gone");
-    if (!make_folder(options.state)) return complain("cannot make the state folder");
+    if (stop_fd < 0) return give_up("cannot wait for signals");
+    if (options.follow_parent && !process_follow_parent(options.follow_parent)) return give_up("the parent is gone");
+    if (!make_folder(options.state)) return give_up("cannot make the state folder");
     warn(&options);
     return serve(&options, keys, stop_fd);
 }

@@ -210,10 +210,21 @@ static void follow_up(struct server *server, const struct aggregator_event *even
     server->has_next = true;
 }
 
+/* Says how far the store is, so that the broker notices when it has lost something. */
+static enum socket_result tell_store(struct server *server)
+{
+    server->out.kind = MESSAGE_STORE;
+    server->out.store.store = store_identity(server->store);
+    server->out.store.commits = store_commits(server->store);
+    return send_broker(server);
+}
+
 static void tell_broker(struct server *server, const struct aggregator_effect *effect)
 {
     aggregator_message(server->core, effect, &server->out);
     enum socket_result result = send_broker(server);
+    if (result == SOCKET_OK && (effect->kind == EFFECT_HELLO || effect->kind == EFFECT_HEARTBEAT))
+        result = tell_store(server);
     if (result == SOCKET_OK) return;
     log_event(LOG_DEBUG, "broker-unheard", "message=%s result=%d", message_kind_name(server->out.kind), (int)result);
 }
@@ -447,6 +458,22 @@ static void log_broker_error(struct server *server, const struct message *messag
         log_event(LOG_WARNING, "broker-refuses", "code=%d text=\"%s\"", (int)message->error.code, message->error.text);
 }
 
+/* A broker that has lost its end may have forgotten sweeps that it accepted. What is held here stays, and
+ * counts as soon as a sweep is submitted again. */
+static void take_broker_store(struct server *server)
+{
+    struct witness *witness = store_witness(server->store);
+    const struct witness before = *witness;
+    enum witness_verdict verdict = witness_take(witness, server->in.store.store, server->in.store.commits);
+    if (verdict == WITNESS_ONWARD) return;
+    check_store(server, store_keep_witness(server->store) && store_commit(server->store), "commit");
+    if (verdict == WITNESS_FIRST) return;
+    log_event(LOG_ERROR, verdict == WITNESS_BACK ? "broker-store-went-back" : "broker-store-replaced",
+              "store=%016" PRIx64 " commits=%" PRIu64 " known_store=%016" PRIx64 " known_commits=%" PRIu64
+              " hint=\"submit again what it no longer lists: what is done of it is kept here\"",
+              witness->store, witness->commits, before.store, before.commits);
+}
+
 static size_t receive_broker(struct server *server)
 {
     size_t count = 0;
@@ -460,6 +487,10 @@ static size_t receive_broker(struct server *server)
         if (result != SOCKET_OK) break;
         count_received(&server->traffic, &server->in);
         log_broker_error(server, &server->in);
+        if (server->in.kind == MESSAGE_STORE) {
+            take_broker_store(server);
+            continue;
+        }
         drive(server, &(struct aggregator_event){.kind = EVENT_BROKER, .message = &server->in});
     }
     return count;

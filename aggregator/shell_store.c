@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <unistd.h>
 
+#include "database.h"
 #include "digest.h"
 
 #define STORE_FORMAT    1
@@ -21,10 +23,12 @@ struct store {
     sqlite3 *db;
     int lock_fd;
     bool changing; /* a transaction is open */
-    bool counter_damaged;
+    bool counter_damaged, identity_damaged;
+    bool inspecting;                       /* damage is told and left where it is */
     bool population_checked, checked_held; /* while loading: what is known of population `checked` */
     struct digest checked;
-    uint64_t commits;
+    uint64_t identity, commits;
+    struct witness witness, written; /* of the broker's journal: as it is now, and as it is on disk */
     char why[STORE_WHY_BYTES];
 };
 
@@ -36,6 +40,13 @@ static const char schema[] =
     " checksum BLOB NOT NULL, PRIMARY KEY(sweep, level, idx));"
     "CREATE TABLE counter(one INTEGER PRIMARY KEY CHECK(one = 1), commits INTEGER NOT NULL, checksum BLOB NOT NULL);"
     "CREATE TABLE aside(place TEXT NOT NULL, reason TEXT NOT NULL, bytes BLOB, checksum BLOB);";
+
+/* Beside the tables above since they were first made. */
+static const char identity_schema[] =
+    "CREATE TABLE IF NOT EXISTS identity(one INTEGER PRIMARY KEY CHECK(one = 1), store INTEGER NOT NULL,"
+    " checksum BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS peer(one INTEGER PRIMARY KEY CHECK(one = 1), store INTEGER NOT NULL,"
+    " commits INTEGER NOT NULL, checksum BLOB NOT NULL);";
 
 /* ---- SQLite, a little shorter ---- */
 
@@ -182,6 +193,23 @@ static struct digest counter_checksum(uint64_t commits)
     return sum_end(&sum);
 }
 
+static struct digest identity_checksum(uint64_t identity)
+{
+    struct sum sum = {0};
+    sum_add(&sum, "identity", 8);
+    sum_number(&sum, identity);
+    return sum_end(&sum);
+}
+
+static struct digest peer_checksum(const struct witness *witness)
+{
+    struct sum sum = {0};
+    sum_add(&sum, "peer", 4);
+    sum_number(&sum, witness->store);
+    sum_number(&sum, witness->commits);
+    return sum_end(&sum);
+}
+
 static void name_row(char key[KEY_BYTES], const char *table, const struct digest *digest)
 {
     char hex[DIGEST_HEX_BYTES];
@@ -248,20 +276,89 @@ static bool read_counter(struct store *store)
     return stepped == SQLITE_ROW || stepped == SQLITE_DONE;
 }
 
+static bool write_identity(struct store *store)
+{
+    struct digest checksum = identity_checksum(store->identity);
+    sqlite3_stmt *statement = prepare(store, "INSERT OR REPLACE INTO identity VALUES(1, ?1, ?2)");
+    bind_number(statement, 1, store->identity);
+    bind_digest(statement, 2, &checksum);
+    return run(store, statement, "write the store's identity");
+}
+
+static bool write_peer(struct store *store)
+{
+    struct digest checksum = peer_checksum(&store->witness);
+    sqlite3_stmt *statement = prepare(store, "INSERT OR REPLACE INTO peer VALUES(1, ?1, ?2, ?3)");
+    bind_number(statement, 1, store->witness.store);
+    bind_number(statement, 2, store->witness.commits);
+    bind_digest(statement, 3, &checksum);
+    return run(store, statement, "write what is known of the broker");
+}
+
+/* A row of two numbers and their checksum, or one. False: it cannot be read. *there: it is there and whole. */
+static bool read_identity(struct store *store, bool *there)
+{
+    sqlite3_stmt *statement = prepare(store, "SELECT store, checksum FROM identity");
+    int stepped = statement ? sqlite3_step(statement) : SQLITE_ERROR;
+    struct digest stored, actual;
+    *there = false;
+    if (stepped == SQLITE_ROW) {
+        store->identity = (uint64_t)sqlite3_column_int64(statement, 0);
+        actual = identity_checksum(store->identity);
+        *there = column_digest(statement, 1, &stored) && digest_equal(&stored, &actual);
+        store->identity_damaged = !*there;
+    }
+    bool read = stepped == SQLITE_ROW || stepped == SQLITE_DONE || complain(store, "read the store's identity");
+    sqlite3_finalize(statement);
+    return read;
+}
+
+/* What is damaged here is forgotten: the broker's next word is then the first. */
+static bool read_peer(struct store *store)
+{
+    sqlite3_stmt *statement = prepare(store, "SELECT store, commits, checksum FROM peer");
+    int stepped = statement ? sqlite3_step(statement) : SQLITE_ERROR;
+    struct digest stored, actual;
+    if (stepped == SQLITE_ROW) {
+        struct witness witness = {.known = true,
+                                  .store = (uint64_t)sqlite3_column_int64(statement, 0),
+                                  .commits = (uint64_t)sqlite3_column_int64(statement, 1)};
+        actual = peer_checksum(&witness);
+        if (column_digest(statement, 2, &stored) && digest_equal(&stored, &actual)) store->witness = witness;
+        else store->identity_damaged = true;
+    }
+    store->written = store->witness;
+    bool read = stepped == SQLITE_ROW || stepped == SQLITE_DONE || complain(store, "read what is known of the broker");
+    sqlite3_finalize(statement);
+    return read;
+}
+
+/* A store without an identity, or with a damaged one, gets another: the broker takes it for replaced, and
+ * asks what is there. */
+static bool open_identity(struct store *store)
+{
+    bool there;
+    if (!store->inspecting && !execute(store, identity_schema, "make the tables")) return false;
+    if (!read_identity(store, &there) || !read_peer(store)) return false;
+    if (there || store->inspecting) return true;
+    if (getrandom(&store->identity, sizeof store->identity, 0) != (ssize_t)sizeof store->identity) return false;
+    return write_identity(store) && store_commit(store);
+}
+
 static bool make_schema(struct store *store)
 {
     char version[64];
     snprintf(version, sizeof version, "PRAGMA user_version = %d", STORE_FORMAT);
     return begin(store) && execute(store, schema, "make the tables") && execute(store, version, "set the format") &&
-           store_commit(store);
+           open_identity(store);
 }
 
 static bool check_format(struct store *store)
 {
     uint64_t format = 0;
     if (!read_number(store, "PRAGMA user_version", &format)) return false;
-    if (format == 0) return make_schema(store);
-    if (format == STORE_FORMAT) return read_counter(store);
+    if (format == 0 && !store->inspecting) return make_schema(store);
+    if (format == STORE_FORMAT) return read_counter(store) && open_identity(store);
     snprintf(store->why, sizeof store->why, "the store has format %" PRIu64 "; this program reads format %d", format,
              STORE_FORMAT);
     return false;
@@ -271,6 +368,7 @@ static bool open_database(struct store *store, const char *folder)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/aggregator.db", folder);
+    if (!database_may_open(path, store->why, sizeof store->why)) return false;
     if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
         return complain(store, "open aggregator.db");
     return execute(store, "PRAGMA journal_mode = WAL", "use a write-ahead log") &&
@@ -290,6 +388,33 @@ struct store *store_open(const char *folder, char *why, size_t why_bytes)
     snprintf(why, why_bytes, "%s", store->why);
     store_close(store);
     return NULL;
+}
+
+struct store *store_inspect(const char *folder, bool *damaged, char *why, size_t why_bytes)
+{
+    char path[4096];
+    struct store *store = calloc(1, sizeof *store);
+    *damaged = false;
+    snprintf(why, why_bytes, "out of memory");
+    if (!store) return NULL;
+    *store = (struct store){.lock_fd = -1, .inspecting = true};
+    snprintf(path, sizeof path, "%.4000s/lock", folder);
+    if (access(folder, R_OK | X_OK) != 0) {
+        snprintf(why, why_bytes, "%s: %s", folder, strerror(errno));
+    } else if (database_claim(path, &store->lock_fd, why, why_bytes)) {
+        *damaged = true;
+        snprintf(path, sizeof path, "%.4000s/aggregator.db", folder);
+        store->db = database_inspect(path, why, why_bytes);
+        if (store->db && check_format(store)) return store;
+        if (store->db) snprintf(why, why_bytes, "%s", store->why);
+    }
+    store_close(store);
+    return NULL;
+}
+
+size_t store_check(struct store *store, database_tell *tell, void *context)
+{
+    return database_check(store->db, false, tell, context);
 }
 
 void store_close(struct store *store)
@@ -387,7 +512,9 @@ bool store_set_aside_node(struct store *store, const struct digest *sweep, struc
 bool store_commit(struct store *store)
 {
     if (!store->changing) return true;
+    if (!witness_equal(&store->witness, &store->written) && !write_peer(store)) return false;
     if (!write_counter(store, store->commits + 1) || !execute(store, "COMMIT", "commit")) return false;
+    store->written = store->witness;
     store->changing = false;
     store->commits++;
     return true;
@@ -396,6 +523,21 @@ bool store_commit(struct store *store)
 uint64_t store_commits(const struct store *store)
 {
     return store->commits;
+}
+
+uint64_t store_identity(const struct store *store)
+{
+    return store->identity;
+}
+
+struct witness *store_witness(struct store *store)
+{
+    return &store->witness;
+}
+
+bool store_keep_witness(struct store *store)
+{
+    return begin(store);
 }
 
 /* ---- reads ---- */
@@ -487,6 +629,7 @@ static bool set_row_aside(struct store *store, const struct store_visitor *visit
     char what[KEY_BYTES + STORE_WHY_BYTES];
     snprintf(what, sizeof what, "%s: %s", key, reason);
     visitor->damage(visitor->context, what);
+    if (store->inspecting) return true;
     sqlite3_stmt *statement = prepare(store, copy);
     bind_number(statement, 1, (uint64_t)row);
     bind_text(statement, 2, key);
@@ -573,6 +716,7 @@ static bool check_population(struct store *store, const struct store_visitor *vi
 static bool set_sweep_aside(struct store *store, const struct store_visitor *visitor, sqlite3_int64 row, struct span id,
                             const char *key, const char *reason)
 {
+    if (store->inspecting) return set_row_aside(store, visitor, NULL, NULL, row, key, reason);
     sqlite3_stmt *statement = prepare(store, "INSERT INTO aside SELECT ?2 || ' level ' || level || ' index ' || idx,"
                                              " ?3, bytes, checksum FROM node WHERE sweep = ?1");
     bind_span(statement, 1, id);
@@ -615,7 +759,7 @@ static bool load_sweep(struct store *store, const struct store_visitor *visitor,
         bool held;
         if (!check_population(store, visitor, &row.population, &held)) return false;
         if (visitor->sweep(visitor->context, &row.id, &row.population, held, &row.result, row.bytes, &why))
-            return load_nodes(store, visitor, &row.id, digest_is_zero(&row.result));
+            return load_nodes(store, visitor, &row.id, store->inspecting || digest_is_zero(&row.result));
     }
     return set_sweep_aside(store, visitor, rowid, column_span(statement, 1), key, why);
 }
@@ -630,6 +774,7 @@ static bool set_orphans_aside(struct store *store, const struct store_visitor *v
     char what[KEY_BYTES];
     snprintf(what, sizeof what, "node: %" PRIu64 " rows belong to no sweep", orphans);
     visitor->damage(visitor->context, what);
+    if (store->inspecting) return true;
     return begin(store) &&
            execute(store,
                    "INSERT INTO aside SELECT 'node ' || lower(hex(sweep)) || ' level ' || level || ' index ' || idx,"
@@ -640,9 +785,13 @@ static bool set_orphans_aside(struct store *store, const struct store_visitor *v
 
 static bool mend_counter(struct store *store, const struct store_visitor *visitor)
 {
+    if (store->identity_damaged)
+        visitor->damage(visitor->context, "identity: the checksum does not match; the broker sees another store");
+    store->identity_damaged = false;
     if (!store->counter_damaged) return true;
     store->counter_damaged = false;
     visitor->damage(visitor->context, "counter: the checksum does not match; counting goes on from what it says");
+    if (store->inspecting) return true;
     return begin(store) && execute(store,
                                    "INSERT INTO aside SELECT 'counter ' || commits, 'the checksum does not match',"
                                    " NULL, checksum FROM counter",

@@ -11,7 +11,9 @@
 #include <goldthread/digest.h>
 
 #include "bytes.h"
+#include "database.h"
 #include "fold.h"
+#include "witness.h"
 
 struct store;
 
@@ -25,6 +27,15 @@ enum store_read {
 /* Opens or makes aggregator.db in an existing folder, which no other process may have open. NULL: `why`
  * holds one line. */
 struct store *store_open(const char *folder, char *why, size_t why_bytes);
+
+/* Opens a store that nobody uses to look at it: store_load then tells of damage in every row and sets nothing
+ * aside, and nothing in the folder changes. NULL: `why` holds one line; *damaged: because of what is in the
+ * files, and not because the store is in use or not there. */
+struct store *store_inspect(const char *folder, bool *damaged, char *why, size_t why_bytes);
+
+/* SQLite's own check of the file; tells of each fault and returns how many. */
+size_t store_check(struct store *store, database_tell *tell, void *context);
+
 void store_close(struct store *store); /* drops what was not committed */
 
 /* One line on the last failure or damage. Borrowed, until the next call. */
@@ -43,6 +54,13 @@ bool store_set_aside_node(struct store *store, const struct digest *sweep, struc
 /* True: everything since the last commit is on disk. True at once when there is nothing. */
 bool store_commit(struct store *store);
 uint64_t store_commits(const struct store *store); /* ever made to this store */
+
+uint64_t store_identity(const struct store *store); /* drawn at random when it was made */
+
+/* What is known of the broker's journal. What the caller changes is written with the next commit;
+ * store_keep_witness makes sure that there is one. False: the disk refused. */
+struct witness *store_witness(struct store *store);
+bool store_keep_witness(struct store *store);
 
 /* Reads; *out is replaced. */
 enum store_read store_get_sweep(struct store *store, const struct digest *sweep, struct buffer *out);
