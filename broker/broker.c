@@ -807,9 +807,14 @@ bool broker_restore(struct broker *broker, struct span bytes, bool population_ke
 
 bool broker_restore_done(struct broker *broker, const struct digest *sweep, struct block_range blocks)
 {
-    struct ledger *ledger = find_sweep(broker, sweep);
+    struct ledger *ledger = &broker->sweeps[broker->restored];
     struct block_range merged;
-    return ledger != NULL && range_inside(blocks, ledger->blocks) && ledger_done(ledger, blocks, &merged);
+    /* Ranges come sweep by sweep, and there may be a million of them. */
+    if (broker->restored == broker->sweep_count || !digest_equal(&ledger->sweep, sweep))
+        ledger = find_sweep(broker, sweep);
+    if (ledger == NULL) return false;
+    broker->restored = (uint32_t)(ledger - broker->sweeps);
+    return range_inside(blocks, ledger->blocks) && ledger_done(ledger, blocks, &merged);
 }
 
 const struct ledger *broker_sweep(const struct broker *broker, const struct digest *sweep)

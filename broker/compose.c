@@ -5,6 +5,10 @@
 #include "digest.h"
 #include "state.h"
 
+#define HEARTBEATS_EACH_US 2500u
+#define BEATS_OF_LEASE     3u
+#define BEATS_OF_IDLE      2u
+
 static void fill_status(const struct ledger *ledger, struct sweep_status *status)
 {
     *status = (struct sweep_status){.sweep = ledger->sweep,
@@ -55,6 +59,21 @@ static void fill_wanted(const struct broker *broker, struct message *message)
             message->wanted.sweeps[message->wanted.count++] = broker->sweeps[at].sweep;
 }
 
+/* Many workers are heard less often: HEARTBEATS_EACH_US apart on the whole, since hearing and answering one
+ * takes some 40 us of a core. But a lease has to be renewed BEATS_OF_LEASE times before it lapses, and a
+ * worker that has none is heard twice before it is given up. */
+static uint64_t heartbeat_ms_for(const struct broker *broker, const struct peer *to)
+{
+    const struct broker_setup *setup = &broker->setup;
+    const uint64_t afforded_ms = (uint64_t)broker->roster.count * HEARTBEATS_EACH_US / 1000;
+    const struct worker *worker = roster_of_peer(&broker->roster, to);
+    const bool idle = worker != NULL && worker->lease_count == 0;
+    const uint64_t most_ms = setup->lease_ms / (idle ? BEATS_OF_IDLE : BEATS_OF_LEASE);
+    const uint64_t wanted_ms = afforded_ms < most_ms ? afforded_ms : most_ms;
+    if (peer_equal(to, &broker->aggregator.peer)) return setup->heartbeat_ms; /* there is only one */
+    return wanted_ms > setup->heartbeat_ms ? wanted_ms : setup->heartbeat_ms;
+}
+
 static void fill_error(const struct broker_effect *effect, struct message *message)
 {
     message->error.code = effect->send.error.code;
@@ -69,7 +88,7 @@ bool broker_compose(const struct broker *broker, const struct broker_effect *eff
     message->kind = effect->send.kind;
     switch (effect->send.kind) {
     case MESSAGE_WELCOME:
-        message->welcome.heartbeat_ms = broker->setup.heartbeat_ms;
+        message->welcome.heartbeat_ms = heartbeat_ms_for(broker, &effect->send.to);
         message->welcome.lease_ms = broker->setup.lease_ms;
         memcpy(message->welcome.aggregator, broker->endpoint, sizeof broker->endpoint);
         return true;

@@ -44,6 +44,7 @@ static uint64_t larger(uint64_t a, uint64_t b)
 static size_t find_ending_from(const struct range_set *set, uint64_t block)
 {
     size_t low = 0, high = set->count;
+    if (high > 0 && range_end(set->items[high - 1]) < block) return high; /* blocks mostly come in order */
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
         if (range_end(set->items[middle]) < block) low = middle + 1;

@@ -26,6 +26,7 @@ struct broker {
     bool busy;                             /* the last step had more to do than fitted its effects */
     struct ledger *sweeps;                 /* [BROKER_SWEEPS_MAX], in the order in which they came */
     uint32_t sweep_count;
+    uint32_t restored;     /* the sweep that a range was restored of last */
     uint32_t turn;         /* whose turn it is to be leased from */
     struct sweep *decoded; /* scratch */
 };

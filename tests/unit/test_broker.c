@@ -853,6 +853,50 @@ Test(broker, a_quiet_broker_still_answers_heartbeats)
     close_bench(bench);
 }
 
+static uint64_t interval_told(struct bench *bench, struct peer to)
+{
+    const struct broker_effect *effect = find_send(bench, to, MESSAGE_WELCOME);
+    cr_assert_not_null(effect);
+    cr_assert(broker_compose(bench->broker, effect, &bench->message));
+    return bench->message.welcome.heartbeat_ms;
+}
+
+static struct peer numbered_peer(uint32_t number)
+{
+    struct peer peer = {.size = sizeof number};
+    memcpy(peer.bytes, &number, sizeof number);
+    return peer;
+}
+
+static uint64_t interval_for(uint32_t workers, uint64_t most_ms)
+{
+    const uint64_t afforded_ms = workers * 5 / 2, wanted_ms = afforded_ms < most_ms ? afforded_ms : most_ms;
+    return wanted_ms > HEARTBEAT_MS ? wanted_ms : HEARTBEAT_MS;
+}
+
+Test(broker, many_workers_are_heard_less_often_but_three_times_in_a_lease)
+{
+    struct bench *bench = open_bench();
+    char name[32];
+    for (uint32_t number = 1; number <= 2000; number++) {
+        const struct peer peer = numbered_peer(number << 8 | 1);
+        snprintf(name, sizeof name, "w%u", number);
+        hello(bench, peer, ROLE_WORKER, name, number);
+        cr_assert_eq(interval_told(bench, peer), interval_for(number, LEASE_MS / 2), "with %u workers", number);
+    }
+    hello(bench, aggregator, ROLE_AGGREGATOR, "a", 1);
+    cr_assert_eq(interval_told(bench, aggregator), HEARTBEAT_MS, "there is only one aggregator");
+
+    submit(bench, "x", 1000000);
+    const struct peer last = numbered_peer(2000 << 8 | 1);
+    for (int turns = 0; turns < 100 && count_leases(bench, last) == 0; turns++) wait_ms(bench, 1);
+    const uint64_t token = lease_to(bench, last).send.lease.token;
+    wait_ms(bench, HEARTBEAT_MS);
+    heartbeat(bench, last, 0, 1, &token);
+    cr_assert_eq(interval_told(bench, last), interval_for(2000, LEASE_MS / 3), "it has a lease to renew");
+    close_bench(bench);
+}
+
 Test(broker, workers_are_told_when_the_aggregator_comes)
 {
     struct bench *bench = open_bench();
