@@ -446,7 +446,7 @@ static int run(const struct settings *settings)
     }
     int status = EXIT_FAILED;
     if (shell->stop_fd >= 0 && open_shell(shell, settings, why)) status = serve(shell);
-    else fprintf(stderr, "goldthread-broker: %s\n", why);
+    else log_event(LOG_ERROR, "not-started", "reason=\"%s\"", why);
     close_shell(shell);
     return status;
 }

@@ -322,7 +322,7 @@ static int run(const struct settings *settings)
         log_event(LOG_INFO, "started", "name=%s broker=%s", settings->name, settings->broker);
         serve(shell);
     } else {
-        fprintf(stderr, "goldthread-worker: %s\n", why);
+        log_event(LOG_ERROR, "not-started", "reason=\"%s\"", why);
     }
     if (!close_shell(shell)) _exit(EXIT_OK);
     return opened ? EXIT_OK : EXIT_FAILED;
