@@ -31,7 +31,7 @@ file(WRITE [==[${folder}/${file}]==] \"\${text}\")
                  ${PROJECT_SOURCE_DIR}/aggregator/shell_payload.c)
   target_include_directories(sim_planted_${name} PRIVATE sim)
   target_compile_definitions(sim_planted_${name} PRIVATE PLANTED_SEEDS=${seeds}u PLANTED_SYMPTOM="${symptom}")
-  target_link_libraries(sim_planted_${name} PRIVATE gt_worker gt_broker gt_aggregator gt_rollup gt_proto
+  target_link_libraries(sim_planted_${name} PRIVATE gt_worker gt_broker gt_aggregator gt_rollup gt_disk gt_proto
                         PkgConfig::CRITERION m)
   set_target_properties(sim_planted_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME sim.planted_${name} COMMAND sim_planted_${name})
