@@ -26,6 +26,7 @@ struct broker *broker_new(const struct broker_setup *setup)
     struct broker *broker = calloc(1, sizeof *broker);
     if (broker == NULL) return NULL;
     broker->setup = *setup;
+    broker->retry_due_ms = UINT64_MAX;
     broker->sweeps = calloc(BROKER_SWEEPS_MAX, sizeof *broker->sweeps);
     broker->decoded = malloc(sizeof *broker->decoded);
     const bool rostered = roster_open(&broker->roster), leasing = lease_open(&broker->leases, setup->token_seed);
@@ -165,10 +166,46 @@ static struct lease *lease_of(const struct broker *broker, const struct worker *
     return lease != NULL && lease->worker == roster_slot(&broker->roster, worker) ? lease : NULL;
 }
 
+/* Failures. A worker that ends or falls silent may have been ended by a block of what it held. */
+
+/* Whether some worker is here that could be lent to and on which these blocks have not failed. The first
+ * few of the roster tell: at most LEDGER_ATTEMPTS have met the fault. */
+static bool another_could_try(const struct broker *broker, const struct fault *fault, uint64_t instance)
+{
+    const struct worker *worker = roster_first(&broker->roster);
+    for (; worker != NULL; worker = roster_next(&broker->roster, worker))
+        if (worker->instance != instance && (fault == NULL || !fault_met(fault, worker->instance))) return true;
+    return false;
+}
+
+static void lay_blame(const struct step *step, struct ledger *ledger, struct block_range blocks,
+                      const struct blame *blame)
+{
+    const bool again = !another_could_try(step->broker, ledger_find_fault(ledger, blocks), blame->instance);
+    if (!ledger_is_open(ledger)) return;
+    if (ledger_fault(ledger, blocks, blame, again, step->now_ms)) return;
+    change_state(step, ledger, SWEEP_FAILED);
+    note_sweep(step, NOTE_SWEEP_FAILED, ledger);
+}
+
+/* Ends a lease whose worker gave no answer. */
+static void end_lost_lease(const struct step *step, struct lease *lease, enum fault_cause cause)
+{
+    struct broker *broker = step->broker;
+    const struct worker *worker = &broker->roster.slots[lease->worker];
+    const struct blame blame = {cause, worker->instance, worker->name};
+    struct ledger *ledger = &broker->sweeps[lease->sweep];
+    const struct block_range blocks = lease->blocks;
+    end_lease(broker, lease);
+    if (range_overlap(&ledger->done, blocks) < blocks.count) lay_blame(step, ledger, blocks, &blame);
+}
+
 static void dismiss(const struct step *step, struct worker *worker, enum broker_note why)
 {
     note_name(step, why, worker->name);
     step->broker->counters.workers_lost += why == NOTE_WORKER_LOST;
+    while (why == NOTE_WORKER_LOST && worker->lease_count > 0)
+        end_lost_lease(step, lease_find(&step->broker->leases, worker->leases[0]), FAULT_CRASH);
     end_leases_of(step->broker, worker);
     roster_remove(&step->broker->roster, worker);
 }
@@ -340,14 +377,6 @@ static bool covers(struct block_range outer, struct block_range inner)
     return range_inside(inner, UINT64_MAX) && inner.first >= outer.first && range_end(inner) <= range_end(outer);
 }
 
-static void take_error(const struct step *step, struct ledger *ledger, struct block_range blocks, const char *text)
-{
-    note(step, NOTE_BLOCKS_FAILED, text, &ledger->sweep, blocks);
-    if (ledger_fault(ledger, blocks, text)) return;
-    change_state(step, ledger, SWEEP_FAILED);
-    note_sweep(step, NOTE_SWEEP_FAILED, ledger);
-}
-
 /* A failure ends its lease: what is not done of it is ready for anybody. */
 static void take_failed(const struct step *step, struct worker *worker, const struct message *message)
 {
@@ -360,7 +389,9 @@ static void take_failed(const struct step *step, struct worker *worker, const st
     step->broker->counters.blocks_failed[message->failed.cause] += blocks.count;
     if (!ledger_is_open(ledger)) return;
     if (message->failed.cause == CAUSE_OVERLAP) ledger_split(ledger, blocks);
-    if (message->failed.cause == CAUSE_ERROR) take_error(step, ledger, blocks, message->failed.text);
+    if (message->failed.cause != CAUSE_ERROR) return;
+    note(step, NOTE_BLOCKS_FAILED, message->failed.text, &ledger->sweep, blocks);
+    lay_blame(step, ledger, blocks, &(struct blame){FAULT_ERROR, worker->instance, message->failed.text});
 }
 
 /* Messages of the aggregator */
@@ -443,15 +474,15 @@ static void keep_sweep(const struct step *step, const struct ledger *ledger, con
 }
 
 /* A sweep that is here already has no second effect, but one that failed or was cancelled runs again,
- * and a population that was taken for built in may follow. One that is done is done again when the
- * aggregator says so: what it has lost is found by its next reports, and is computed anew. */
+ * and so does one that stalled, and a population that was taken for built in may follow. One that is done is done again
+ * when the aggregator says so: what it has lost is found by its next reports, and is computed anew. */
 static void submit_again(const struct step *step, struct ledger *ledger, const struct message *message)
 {
     if (!ledger->population_kept && message->submit.population.size > 0) {
         ledger->population_kept = true;
         keep_sweep(step, ledger, message);
     }
-    if (!ledger_is_open(ledger)) {
+    if (!ledger_is_open(ledger) || ledger->state == SWEEP_STALLED) {
         ledger_reopen(ledger);
         change_state(step, ledger, SWEEP_RUNNING);
     }
@@ -522,6 +553,62 @@ static void take_cancel(const struct step *step, const struct message *message)
     accept(step, ledger, true);
 }
 
+/* The sweep that a client's order is for; NULL: it is not known, and that was answered. */
+static struct ledger *ordered_sweep(const struct step *step, const struct digest *sweep)
+{
+    struct ledger *ledger = find_sweep(step->broker, sweep);
+    if (ledger == NULL) answer_error(step, ERROR_UNKNOWN, "no such sweep");
+    return ledger;
+}
+
+/* Nothing more is lent of it; what is lent is finished. */
+static void take_pause(const struct step *step, const struct message *message)
+{
+    struct ledger *ledger = ordered_sweep(step, &message->pause.sweep);
+    if (ledger == NULL) return;
+    if (ledger->state != SWEEP_RUNNING && ledger->state != SWEEP_PAUSED) {
+        answer_error(step, ERROR_REFUSED, "the sweep does not run");
+        return;
+    }
+    if (ledger->state == SWEEP_RUNNING) {
+        change_state(step, ledger, SWEEP_PAUSED);
+        note_sweep(step, NOTE_SWEEP_PAUSED, ledger);
+    }
+    accept(step, ledger, true);
+}
+
+static void take_resume(const struct step *step, const struct message *message)
+{
+    struct ledger *ledger = ordered_sweep(step, &message->resume.sweep);
+    if (ledger == NULL) return;
+    if (ledger->state != SWEEP_RUNNING && ledger->state != SWEEP_PAUSED) {
+        answer_error(step, ERROR_REFUSED, "the sweep is not paused");
+        return;
+    }
+    if (ledger->state == SWEEP_PAUSED) {
+        change_state(step, ledger, SWEEP_RUNNING);
+        note_sweep(step, NOTE_SWEEP_RESUMED, ledger);
+    }
+    accept(step, ledger, true);
+}
+
+static void take_retry(const struct step *step, const struct message *message)
+{
+    struct ledger *ledger = ordered_sweep(step, &message->retry.sweep);
+    if (ledger == NULL) return;
+    if (ledger->state == SWEEP_DONE || ledger->state == SWEEP_CANCELLED) {
+        answer_error(step, ERROR_REFUSED, "the sweep is done or cancelled: nothing of it is parked");
+        return;
+    }
+    if (ledger->state == SWEEP_FAILED || ledger->state == SWEEP_STALLED) {
+        ledger_reopen(ledger);
+        change_state(step, ledger, SWEEP_RUNNING);
+        note_sweep(step, NOTE_SWEEP_RESUMED, ledger);
+    }
+    ledger_retry(ledger);
+    accept(step, ledger, true);
+}
+
 static void take_fetch(const struct step *step, const struct message *message)
 {
     const struct digest *digest = &message->fetch.digest;
@@ -589,6 +676,15 @@ static void take_message(const struct step *step, const struct message *message)
     case MESSAGE_CANCEL:
         take_cancel(step, message);
         break;
+    case MESSAGE_PAUSE:
+        take_pause(step, message);
+        break;
+    case MESSAGE_RESUME:
+        take_resume(step, message);
+        break;
+    case MESSAGE_RETRY:
+        take_retry(step, message);
+        break;
     case MESSAGE_HEARTBEAT:
     case MESSAGE_DONE:
     case MESSAGE_FAILED:
@@ -624,9 +720,10 @@ static void lapse_leases(const struct step *step)
     struct lease *lease;
     while ((lease = lease_first(&broker->leases)) != NULL && lease->due_ms <= step->now_ms && has_room(step)) {
         broker->counters.leases_lapsed++;
-        note(step, NOTE_LEASE_LAPSED, broker->roster.slots[lease->worker].name, &broker->sweeps[lease->sweep].sweep,
-             lease->blocks);
-        end_lease(broker, lease);
+        const struct worker *worker = &broker->roster.slots[lease->worker];
+        const bool silent = worker->seen_ms + broker->setup.lease_ms <= step->now_ms;
+        note(step, NOTE_LEASE_LAPSED, worker->name, &broker->sweeps[lease->sweep].sweep, lease->blocks);
+        end_lost_lease(step, lease, silent ? FAULT_CRASH : FAULT_LAPSE);
     }
 }
 
@@ -693,6 +790,54 @@ static void lend(const struct step *step, struct worker *worker, uint32_t sweep,
     effect->send.lease.blocks = blocks;
 }
 
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A worker that has nothing, and on which these blocks have not failed unless nobody else could try. */
+static struct worker *choose_for(const struct step *step, const struct fault *fault)
+{
+    struct broker *broker = step->broker;
+    struct worker *first = roster_waiting(&broker->roster, 0), *worker = first;
+    for (uint32_t looks = 0; worker != NULL && looks <= LEDGER_ATTEMPTS; looks++) {
+        if (!fault_met(fault, worker->instance)) return worker;
+        worker = roster_waiting_next(&broker->roster, worker);
+    }
+    const bool waited = fault->due_ms + LEDGER_PATIENCE_MS <= step->now_ms;
+    return first != NULL && (waited || !another_could_try(broker, fault, first->instance)) ? first : NULL;
+}
+
+/* A block under suspicion travels alone, so that no other is blamed for what it does. */
+static void lend_suspects_of(const struct step *step, uint32_t sweep)
+{
+    struct broker *broker = step->broker;
+    struct ledger *ledger = &broker->sweeps[sweep];
+    for (uint32_t at = 0; at < ledger->fault_count; at++) {
+        const struct fault *fault = &ledger->faults[at];
+        uint64_t block;
+        while (has_room(step) && ledger_suspect(ledger, fault, step->now_ms, &block)) {
+            struct worker *worker = choose_for(step, fault);
+            broker->suspect_waits |= worker == NULL;
+            if (worker == NULL || !ledger_take_suspect(ledger, block)) break;
+            roster_set_alone(&broker->roster, worker);
+            lend(step, worker, sweep, (struct block_range){block, 1});
+        }
+        const uint64_t patience_ms = fault->due_ms + LEDGER_PATIENCE_MS;
+        if (fault->due_ms > step->now_ms) broker->retry_due_ms = sooner(broker->retry_due_ms, fault->due_ms);
+        else if (patience_ms > step->now_ms) broker->retry_due_ms = sooner(broker->retry_due_ms, patience_ms);
+    }
+}
+
+static void lend_suspects(const struct step *step)
+{
+    struct broker *broker = step->broker;
+    broker->retry_due_ms = UINT64_MAX;
+    broker->suspect_waits = false;
+    for (uint32_t at = 0; at < broker->sweep_count; at++)
+        if (broker->sweeps[at].aside.total > 0 && broker->sweeps[at].state == SWEEP_RUNNING) lend_suspects_of(step, at);
+}
+
 /* Takes from the sweep whose turn it is, so that a small sweep need not wait for a large one. */
 static bool lend_something(const struct step *step, struct worker *worker, bool ahead)
 {
@@ -708,10 +853,12 @@ static bool lend_something(const struct step *step, struct worker *worker, bool 
     return false;
 }
 
-/* Everybody gets a first lease before anybody gets a second. */
+/* Everybody gets a first lease before anybody gets a second. Nobody gets a second while a block under
+ * suspicion waits for somebody who has nothing. */
 static void lend_all(const struct step *step)
 {
-    for (uint32_t held = 0; held < WORKER_LEASES; held++) {
+    const uint32_t most = step->broker->suspect_waits ? 1 : WORKER_LEASES;
+    for (uint32_t held = 0; held < most; held++) {
         struct worker *worker;
         while (has_room(step) && (worker = roster_waiting(&step->broker->roster, held)) != NULL)
             if (!lend_something(step, worker, held > 0)) break;
@@ -733,12 +880,31 @@ static void doubt_finished(const struct step *step)
     broker->doubt_due = at < broker->sweep_count;
 }
 
+/* Parked blocks are kept, and a sweep stalls when nothing but they is left. */
+static void settle_parked(const struct step *step)
+{
+    struct broker *broker = step->broker;
+    for (uint32_t at = 0; at < broker->sweep_count && has_room(step); at++) {
+        struct ledger *ledger = &broker->sweeps[at];
+        if (ledger->parked_changed) emit(step, BROKER_KEEP_PARKED)->sweep = ledger->sweep;
+        ledger->parked_changed = false;
+        if (ledger->state == SWEEP_RUNNING && ledger_is_stuck(ledger)) {
+            change_state(step, ledger, SWEEP_STALLED);
+            note_sweep(step, NOTE_SWEEP_STALLED, ledger);
+        } else if (ledger->state == SWEEP_STALLED && !ledger_is_stuck(ledger)) {
+            change_state(step, ledger, SWEEP_RUNNING); /* the aggregator lost blocks, or has one that was parked */
+        }
+    }
+}
+
 static void pump(const struct step *step)
 {
     doubt_finished(step);
+    settle_parked(step);
     recall_leases(step);
     tell_endpoint(step);
     if (has_room(step)) tell_wanted(step);
+    lend_suspects(step);
     lend_all(step);
     step->broker->busy = !has_room(step);
 }
@@ -766,11 +932,6 @@ void broker_step(struct broker *broker, const struct broker_event *event, struct
     pump(&step);
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t broker_next_due_ms(const struct broker *broker)
 {
     const struct lease *lease = lease_first(&broker->leases);
@@ -778,6 +939,7 @@ uint64_t broker_next_due_ms(const struct broker *broker)
     const struct aggregator *aggregator = &broker->aggregator;
     uint64_t due_ms = UINT64_MAX;
     if (broker->busy) return 0;
+    due_ms = sooner(due_ms, broker->retry_due_ms);
     if (lease != NULL) due_ms = sooner(due_ms, lease->due_ms);
     if (worker != NULL) due_ms = sooner(due_ms, worker->seen_ms + broker->setup.lease_ms);
     if (!peer_is_nobody(&aggregator->peer)) due_ms = sooner(due_ms, aggregator->seen_ms + broker->setup.lease_ms);
@@ -815,6 +977,12 @@ bool broker_restore_done(struct broker *broker, const struct digest *sweep, stru
     if (ledger == NULL) return false;
     broker->restored = (uint32_t)(ledger - broker->sweeps);
     return range_inside(blocks, ledger->blocks) && ledger_done(ledger, blocks, &merged);
+}
+
+bool broker_restore_parked(struct broker *broker, const struct digest *sweep, const struct parked *parked)
+{
+    struct ledger *ledger = find_sweep(broker, sweep);
+    return ledger != NULL && ledger_restore_parked(ledger, parked);
 }
 
 const struct ledger *broker_sweep(const struct broker *broker, const struct digest *sweep)

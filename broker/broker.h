@@ -44,6 +44,7 @@ enum broker_effect_kind {
     BROKER_KEEP_STATE,  /* the sweep's state, result and text have changed */
     BROKER_KEEP_DONE,   /* `blocks` are done; ranges kept inside them are part of them now */
     BROKER_KEEP_RANGES, /* all of the sweep's done ranges are to be kept anew */
+    BROKER_KEEP_PARKED, /* all of the sweep's parked blocks are to be kept anew */
     BROKER_SEND,        /* the message that broker_compose makes of this effect */
     BROKER_NOTE         /* something people may want to know */
 };
@@ -62,7 +63,10 @@ enum broker_note {
     NOTE_LEASE_LAPSED,
     NOTE_BLOCKS_LOST,    /* the aggregator no longer holds what it had: it is done again */
     NOTE_RESULT_DIFFERS, /* a finished sweep is reported with another digest */
-    NOTE_SWEEP_DOUBTED   /* a finished sweep runs until the aggregator says what it still holds */
+    NOTE_SWEEP_DOUBTED,  /* a finished sweep runs until the aggregator says what it still holds */
+    NOTE_SWEEP_STALLED,  /* only parked blocks are left */
+    NOTE_SWEEP_PAUSED,
+    NOTE_SWEEP_RESUMED /* after a pause, or to try parked blocks again */
 };
 
 struct broker_effect {
@@ -121,6 +125,7 @@ void broker_free(struct broker *broker);
 bool broker_restore(struct broker *broker, struct span bytes, bool population_kept, enum sweep_state state,
                     const struct digest *result, const char *text, const char **why);
 bool broker_restore_done(struct broker *broker, const struct digest *sweep, struct block_range blocks);
+bool broker_restore_parked(struct broker *broker, const struct digest *sweep, const struct parked *parked);
 
 /* Clears *effects and fills it in the order in which they are to be carried out. */
 void broker_step(struct broker *broker, const struct broker_event *event, struct broker_effects *effects);
@@ -143,6 +148,6 @@ uint64_t broker_wanted_workers(const struct broker *broker);
 /* Whether this peer is the aggregator that is here. */
 bool broker_aggregator_is(const struct broker *broker, const struct peer *peer);
 
-/* Checks every invariant: ready + leased + done + failed = blocks of each sweep; each lease belongs to
+/* Checks every invariant: ready + leased + parked + done = blocks of each sweep; each lease belongs to
  * one worker of the roster, and no block to two leases. Slow: for tests. */
 bool broker_is_sound(const struct broker *broker);

@@ -17,19 +17,21 @@ static void fill_status(const struct ledger *ledger, struct sweep_status *status
                                     .scenarios = ledger->scenarios,
                                     .blocks = ledger->blocks,
                                     .done = ledger->done.total,
-                                    .leased = ledger->taken.total - ledger->done.total,
-                                    .parked = ledger->failed,
+                                    .leased = ledger_leased(ledger),
+                                    .parked = ledger->parked_count,
                                     .weight = 1};
     if (ledger->state == SWEEP_DONE) status->result = ledger->result;
     memcpy(status->name, ledger->name, sizeof status->name);
     memcpy(status->text, ledger->text, sizeof status->text);
+    if (status->text[0] == 0) ledger_describe_parked(ledger, status->text, sizeof status->text);
 }
 
 static uint64_t wanted_by(const struct ledger *ledger)
 {
     const uint64_t block_us = ledger->block_us > 0 ? ledger->block_us : LEASE_AHEAD_US;
     const uint64_t each = block_us < BROKER_WANTED_US ? BROKER_WANTED_US / block_us : 1;
-    const uint64_t open = ledger->state == SWEEP_RUNNING ? ledger->blocks - ledger->done.total : 0;
+    const uint64_t open =
+        ledger->state == SWEEP_RUNNING ? ledger->blocks - ledger->done.total - ledger->parked_count : 0;
     return open / each + (open % each > 0);
 }
 

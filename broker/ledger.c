@@ -1,6 +1,7 @@
 #include "ledger.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,18 +26,29 @@ void ledger_close(struct ledger *ledger)
 {
     range_free(&ledger->done);
     range_free(&ledger->taken);
+    range_free(&ledger->aside);
     range_free(&ledger->single);
     range_free(&ledger->missing);
 }
 
 bool ledger_is_open(const struct ledger *ledger)
 {
-    return ledger->state == SWEEP_RUNNING || ledger->state == SWEEP_PAUSED;
+    return ledger->state == SWEEP_RUNNING || ledger->state == SWEEP_PAUSED || ledger->state == SWEEP_STALLED;
 }
 
 uint64_t ledger_ready(const struct ledger *ledger)
 {
-    return ledger->state == SWEEP_RUNNING ? ledger->blocks - ledger->taken.total : 0;
+    return ledger->state == SWEEP_RUNNING ? ledger->blocks - ledger->taken.total + ledger->aside.total : 0;
+}
+
+uint64_t ledger_leased(const struct ledger *ledger)
+{
+    return ledger->taken.total - ledger->done.total - ledger->aside.total - ledger->parked_count;
+}
+
+bool ledger_is_stuck(const struct ledger *ledger)
+{
+    return ledger->parked_count > 0 && ledger->done.total + ledger->parked_count == ledger->blocks;
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -77,7 +89,8 @@ static bool lends_ahead(const struct ledger *ledger, size_t workers)
 /* What `taken` can come to while every lease is out, so that giving blocks back needs no memory. */
 static bool reserve_taken(struct ledger *ledger)
 {
-    return range_reserve(&ledger->taken, ledger->done.count + ledger->leases + 4);
+    return range_reserve(&ledger->taken,
+                         ledger->done.count + ledger->leases + ledger->aside.count + ledger->parked_count + 8);
 }
 
 bool ledger_take(struct ledger *ledger, size_t workers, bool ahead, struct block_range *blocks)
@@ -93,6 +106,26 @@ bool ledger_take(struct ledger *ledger, size_t workers, bool ahead, struct block
     return range_add(&ledger->taken, *blocks);
 }
 
+static struct block_range common(struct block_range a, struct block_range b)
+{
+    const uint64_t first = a.first > b.first ? a.first : b.first, end = smaller(range_end(a), range_end(b));
+    return (struct block_range){first, first < end ? end - first : 0};
+}
+
+/* Takes those of the blocks that are ready out of the common run. Those that there is no memory for stay. */
+static void set_aside(struct ledger *ledger, struct block_range blocks)
+{
+    struct block_range gap, rest = blocks;
+    while (rest.count > 0 && range_gap(&ledger->taken, rest, &gap)) {
+        if (ledger->aside.count >= LEDGER_ASIDE_MAX || !range_add(&ledger->aside, gap)) return;
+        if (!reserve_taken(ledger) || !range_add(&ledger->taken, gap)) {
+            range_remove(&ledger->aside, gap);
+            return;
+        }
+        rest = (struct block_range){range_end(gap), range_end(blocks) - range_end(gap)};
+    }
+}
+
 void ledger_return(struct ledger *ledger, struct block_range blocks)
 {
     struct block_range gap, rest = blocks;
@@ -102,6 +135,7 @@ void ledger_return(struct ledger *ledger, struct block_range blocks)
         assert(removed && "room was reserved when the blocks were taken");
         (void)removed;
         rest = (struct block_range){range_end(gap), range_end(blocks) - range_end(gap)};
+        for (uint32_t at = 0; at < ledger->fault_count; at++) set_aside(ledger, common(gap, ledger->faults[at].blocks));
     }
 }
 
@@ -112,13 +146,46 @@ static bool joins(const struct range_set *set, struct block_range blocks)
     return range_overlap(set, (struct block_range){blocks.first - before, before + blocks.count + 1}) > 0;
 }
 
+static void drop_fault(struct ledger *ledger, uint32_t at)
+{
+    ledger->faults[at] = ledger->faults[--ledger->fault_count];
+}
+
+static uint64_t count_parked(const struct ledger *ledger, struct block_range blocks)
+{
+    uint64_t count = 0;
+    for (uint32_t at = 0; at < ledger->parked_count; at++)
+        count += common(blocks, (struct block_range){ledger->parked[at].block, 1}).count;
+    return count;
+}
+
+/* Blocks that are done have not failed. The memory is there. */
+static void clear_suspicion(struct ledger *ledger, struct block_range blocks)
+{
+    uint32_t kept = 0;
+    range_remove(&ledger->aside, blocks);
+    for (uint32_t at = ledger->fault_count; at-- > 0;) {
+        const struct block_range suspects = ledger->faults[at].blocks;
+        if (range_overlap(&ledger->done, suspects) + count_parked(ledger, suspects) >= suspects.count)
+            drop_fault(ledger, at);
+    }
+    for (uint32_t at = 0; at < ledger->parked_count; at++)
+        if (range_overlap(&ledger->done, (struct block_range){ledger->parked[at].block, 1}) == 0)
+            ledger->parked[kept++] = ledger->parked[at];
+    ledger->parked_changed |= kept != ledger->parked_count;
+    ledger->parked_count = kept;
+}
+
 bool ledger_done(struct ledger *ledger, struct block_range blocks, struct block_range *merged)
 {
+    /* Taking the blocks out of the middle of what is set aside must not fail. */
+    if (ledger->aside.count > 0 && !range_reserve(&ledger->aside, ledger->aside.count + 1)) return false;
     if (ledger->done.count >= LEDGER_DONE_RANGES_MAX && !joins(&ledger->done, blocks)) return false;
     if (!reserve_taken(ledger)) return false;
     if (!range_add(&ledger->done, blocks)) return false;
     range_add(&ledger->taken, blocks);
     range_remove(&ledger->single, blocks); /* only advice: what stays for want of memory does no harm */
+    clear_suspicion(ledger, blocks);
     return range_around(&ledger->done, blocks.first, merged);
 }
 
@@ -129,27 +196,168 @@ void ledger_measure(struct ledger *ledger, uint64_t count, uint64_t compute_us)
     else ledger->block_us = (ledger->block_us * (MEASURE_WEIGHT - 1) + block_us) / MEASURE_WEIGHT;
 }
 
-/* The attempts at a range that meets this one. NULL: none is remembered, and no room is left. */
-static struct fault *find_fault(struct ledger *ledger, struct block_range blocks)
+bool fault_met(const struct fault *fault, uint64_t instance)
 {
+    const uint32_t known = fault->attempts < LEDGER_ATTEMPTS ? fault->attempts : LEDGER_ATTEMPTS;
+    for (uint32_t at = 0; at < known; at++)
+        if (fault->instances[at] == instance) return true;
+    return false;
+}
+
+/* The fault that these blocks have had; the closest, since a block of a range may have had its own. */
+const struct fault *ledger_find_fault(const struct ledger *ledger, struct block_range blocks)
+{
+    const struct fault *best = NULL;
     for (uint32_t at = 0; at < ledger->fault_count; at++) {
-        struct fault *fault = &ledger->faults[at];
-        if (fault->blocks.first < range_end(blocks) && blocks.first < range_end(fault->blocks)) return fault;
+        const struct fault *fault = &ledger->faults[at];
+        if (common(fault->blocks, blocks).count < blocks.count) continue;
+        if (best == NULL || fault->blocks.count < best->blocks.count) best = fault;
     }
+    return best;
+}
+
+/* NULL: no room is left. */
+static struct fault *fault_of(struct ledger *ledger, struct block_range blocks)
+{
+    const struct fault *known = ledger_find_fault(ledger, blocks);
+    if (known != NULL && known->blocks.count == blocks.count) return &ledger->faults[known - ledger->faults];
     if (ledger->fault_count == LEDGER_FAULTS_MAX) return NULL;
     struct fault *fault = &ledger->faults[ledger->fault_count++];
-    *fault = (struct fault){.blocks = blocks};
+    *fault = known != NULL ? *known : (struct fault){0};
+    fault->blocks = blocks;
     return fault;
 }
 
-bool ledger_fault(struct ledger *ledger, struct block_range blocks, const char *text)
+static void copy_why(char why[LEDGER_WHY_BYTES], const char *from)
 {
-    struct fault *fault = find_fault(ledger, blocks);
-    if (fault != NULL && ++fault->attempts < LEDGER_ATTEMPTS) return true;
-    ledger->state = SWEEP_FAILED;
-    ledger->failed = blocks.count - range_overlap(&ledger->taken, blocks);
-    snprintf(ledger->text, sizeof ledger->text, "%s", text);
+    const size_t size = strnlen(from, LEDGER_WHY_BYTES - 1);
+    memcpy(why, from, size);
+    why[size] = 0;
+}
+
+static bool park(struct ledger *ledger, const struct parked *parked)
+{
+    const struct block_range block = {parked->block, 1};
+    if (ledger->parked_count == LEDGER_PARKED_MAX) return false;
+    if (!reserve_taken(ledger) || !range_reserve(&ledger->aside, ledger->aside.count + 1)) return false;
+    range_remove(&ledger->aside, block);
+    range_add(&ledger->taken, block);
+    ledger->parked[ledger->parked_count++] = *parked;
+    return true;
+}
+
+static const char *cause_name(enum fault_cause cause)
+{
+    static const char *const names[] = {"", "error", "its worker ended or fell silent", "its worker lost the lease"};
+    return names[cause];
+}
+
+static bool give_up(struct ledger *ledger, const struct fault *fault)
+{
+    struct parked parked = {.block = fault->blocks.first, .attempts = fault->attempts, .cause = fault->cause};
+    copy_why(parked.why, fault->why);
+    ledger->parked_changed = true;
+    if (!park(ledger, &parked)) {
+        ledger->state = SWEEP_FAILED;
+        snprintf(ledger->text, sizeof ledger->text, "more than %u blocks fail; block %llu failed %u times: %s: %s",
+                 LEDGER_PARKED_MAX, (unsigned long long)parked.block, parked.attempts, cause_name(parked.cause),
+                 parked.why);
+        return false;
+    }
+    drop_fault(ledger, (uint32_t)(fault - ledger->faults));
+    return true;
+}
+
+bool ledger_fault(struct ledger *ledger, struct block_range blocks, const struct blame *blame, bool again,
+                  uint64_t now_ms)
+{
+    struct fault *fault = fault_of(ledger, blocks);
+    if (fault == NULL) return true;
+    if (again || !fault_met(fault, blame->instance)) {
+        if (fault->attempts < LEDGER_ATTEMPTS) fault->instances[fault->attempts] = blame->instance;
+        fault->attempts++;
+    }
+    fault->cause = blame->cause;
+    copy_why(fault->why, blame->why);
+    fault->due_ms = now_ms + ((uint64_t)LEDGER_BACKOFF_MS << (fault->attempts - 1));
+    if (blocks.count == 1 && fault->attempts >= LEDGER_ATTEMPTS) return give_up(ledger, fault);
+    set_aside(ledger, blocks);
+    return true;
+}
+
+static bool has_own_fault(const struct ledger *ledger, uint64_t block)
+{
+    const struct fault *fault = ledger_find_fault(ledger, (struct block_range){block, 1});
+    return fault != NULL && fault->blocks.count == 1;
+}
+
+/* The first block of the set from `from` on and before `end`. */
+static bool next_in(const struct range_set *set, uint64_t from, uint64_t end, uint64_t *block)
+{
+    struct block_range around, gap;
+    *block = from;
+    if (from >= end) return false;
+    if (range_around(set, from, &around)) return true;
+    if (range_gap(set, (struct block_range){from, end - from}, &gap)) *block = range_end(gap);
+    return *block < end;
+}
+
+bool ledger_suspect(const struct ledger *ledger, const struct fault *fault, uint64_t now_ms, uint64_t *block)
+{
+    const uint64_t end = range_end(fault->blocks);
+    if (ledger->state != SWEEP_RUNNING || fault->due_ms > now_ms) return false;
+    for (uint64_t from = fault->blocks.first; next_in(&ledger->aside, from, end, block); from = *block + 1)
+        if (fault->blocks.count == 1 || !has_own_fault(ledger, *block)) return true;
     return false;
+}
+
+bool ledger_take_suspect(struct ledger *ledger, uint64_t block)
+{
+    if (!range_remove(&ledger->aside, (struct block_range){block, 1})) return false;
+    ledger->leases++;
+    return true;
+}
+
+bool ledger_restore_parked(struct ledger *ledger, const struct parked *parked)
+{
+    const struct block_range block = {parked->block, 1};
+    return range_inside(block, ledger->blocks) && range_overlap(&ledger->taken, block) == 0 && park(ledger, parked);
+}
+
+void ledger_retry(struct ledger *ledger)
+{
+    for (uint32_t at = 0; at < ledger->parked_count; at++)
+        range_remove(&ledger->taken, (struct block_range){ledger->parked[at].block, 1});
+    ledger->parked_changed |= ledger->parked_count > 0;
+    ledger->parked_count = 0;
+}
+
+static void append(char *text, size_t text_bytes, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void append(char *text, size_t text_bytes, const char *format, ...)
+{
+    const size_t used = strlen(text);
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text + used, text_bytes - used, format, values);
+    va_end(values);
+}
+
+#define DESCRIBED_MAX 12u /* numbers of up to 13 digits, and a reason behind them, fit a text */
+
+void ledger_describe_parked(const struct ledger *ledger, char *text, size_t text_bytes)
+{
+    const uint32_t count = ledger->parked_count;
+    const struct parked *first = &ledger->parked[0];
+    text[0] = 0;
+    if (count == 0) return;
+    append(text, text_bytes, "%u block%s parked after %u attempts each:", count, count == 1 ? "" : "s",
+           LEDGER_ATTEMPTS);
+    for (uint32_t at = 0; at < count && at < DESCRIBED_MAX; at++)
+        append(text, text_bytes, "%s %llu", at > 0 ? "," : "", (unsigned long long)ledger->parked[at].block);
+    if (count > DESCRIBED_MAX) append(text, text_bytes, " and %u more", count - DESCRIBED_MAX);
+    append(text, text_bytes, "; block %llu: %s: %s", (unsigned long long)first->block, cause_name(first->cause),
+           first->why);
 }
 
 void ledger_split(struct ledger *ledger, struct block_range blocks)
@@ -160,8 +368,10 @@ void ledger_split(struct ledger *ledger, struct block_range blocks)
 void ledger_reopen(struct ledger *ledger)
 {
     ledger->state = SWEEP_RUNNING;
-    ledger->failed = 0;
     ledger->fault_count = 0;
+    for (size_t at = 0; at < ledger->aside.count; at++) range_remove(&ledger->taken, ledger->aside.items[at]);
+    range_clear(&ledger->aside);
+    ledger_retry(ledger);
     ledger->text[0] = 0;
 }
 
@@ -218,6 +428,9 @@ bool ledger_reconcile(struct ledger *ledger, const struct block_range *held, siz
         range_clear(&ledger->missing);
         range_clear(&ledger->taken);
         for (size_t at = 0; at < ledger->done.count; at++) ledger_retake(ledger, ledger->done.items[at]);
+        for (size_t at = 0; at < ledger->aside.count; at++) ledger_retake(ledger, ledger->aside.items[at]);
+        for (uint32_t at = 0; at < ledger->parked_count; at++)
+            ledger_retake(ledger, (struct block_range){ledger->parked[at].block, 1});
     }
     range_free(&there);
     range_free(&lacking);

@@ -1,4 +1,4 @@
-/* The ledger of one sweep: which of its blocks are done, lent, failed or ready. The sweep's bytes stay
+/* The ledger of one sweep: which of its blocks are done, lent, parked or ready. The sweep's bytes stay
  * in the journal; here are only the few numbers that the broker decides by. */
 #pragma once
 
@@ -13,16 +13,45 @@
 #include "range.h"
 
 #define LEDGER_DONE_RANGES_MAX 24576u /* with every lease out, `taken` still fits a set */
-#define LEDGER_FAULTS_MAX      64u    /* failing ranges remembered at once; one more and the sweep fails */
-#define LEDGER_ATTEMPTS        3u     /* of a range that ends in an error */
-#define LEDGER_REOPEN_MS       5000u  /* how long the aggregator must lack blocks that are done here */
+#define LEDGER_FAULTS_MAX      64u    /* failing ranges remembered at once; others are tried again as if new */
+#define LEDGER_PARKED_MAX      64u    /* blocks; one more and the sweep fails */
+#define LEDGER_ATTEMPTS        3u     /* of a block, by as many starts of workers, until it is parked */
+#define LEDGER_BACKOFF_MS      200u   /* before the second attempt, twice as long before the third */
+#define LEDGER_PATIENCE_MS     60000u /* then a worker may try again what has failed on it */
+#define LEDGER_ASIDE_MAX       4096u  /* ranges set aside; with them `taken` still fits a set */
+#define LEDGER_WHY_BYTES       192
+#define LEDGER_REOPEN_MS       5000u /* how long the aggregator must lack blocks that are done here */
 #define LEASE_TARGET_US        200000u
 #define LEASE_BLOCKS_MAX       4096u
 #define LEASE_AHEAD_US         1000000u /* longer blocks are not lent ahead of need */
 
-struct fault {
+enum fault_cause {
+    FAULT_ERROR = 1, /* the worker said so */
+    FAULT_CRASH,     /* the worker ended, or fell silent */
+    FAULT_LAPSE      /* the worker is there and no longer names the lease */
+};
+
+/* Whom a failure is laid to. */
+struct blame {
+    enum fault_cause cause;
+    uint64_t instance; /* of the worker */
+    const char *why;   /* one line; borrowed */
+};
+
+struct fault { /* blocks under suspicion */
     struct block_range blocks;
+    uint64_t instances[LEDGER_ATTEMPTS]; /* starts of workers on which they failed */
     uint32_t attempts;
+    enum fault_cause cause; /* of the last */
+    uint64_t due_ms;        /* not tried again before */
+    char why[LEDGER_WHY_BYTES];
+};
+
+struct parked { /* a block that was given up until somebody wants it tried again */
+    uint64_t block;
+    uint32_t attempts;
+    enum fault_cause cause;
+    char why[LEDGER_WHY_BYTES];
 };
 
 struct ledger {
@@ -34,14 +63,17 @@ struct ledger {
     struct digest result; /* once it was done; another one would be a fault */
     char text[MESSAGE_TEXT_BYTES];
     struct range_set done;    /* folded, as far as is known here */
-    struct range_set taken;   /* done or lent: the rest is ready */
-    uint64_t failed;          /* blocks that ended the sweep, neither done nor lent */
+    struct range_set taken;   /* done, lent, set aside or parked: the rest is ready for anybody */
+    struct range_set aside;   /* under suspicion, to be lent again one by one */
     struct range_set single;  /* to be lent one by one, because a larger partial overlapped */
     struct range_set missing; /* done here, not held by the aggregator, since missing_ms */
     uint64_t missing_ms;
     bool report_goes_on; /* the aggregator's report did not fit one message */
     struct fault faults[LEDGER_FAULTS_MAX];
     uint32_t fault_count;
+    struct parked parked[LEDGER_PARKED_MAX]; /* in the order in which they were given up */
+    uint32_t parked_count;
+    bool parked_changed;  /* since it was kept */
     uint64_t block_us;    /* moving mean of the time of a block; 0: not measured yet */
     uint32_t leases;      /* that exist */
     struct meter meter;   /* blocks that became done */
@@ -51,8 +83,12 @@ struct ledger {
 void ledger_open(struct ledger *ledger, const struct digest *id, const struct sweep *sweep, bool population_kept);
 void ledger_close(struct ledger *ledger);
 
-bool ledger_is_open(const struct ledger *ledger);   /* work is wanted, now or after a pause */
-uint64_t ledger_ready(const struct ledger *ledger); /* blocks that could be lent now */
+bool ledger_is_open(const struct ledger *ledger);    /* work is wanted, now or later */
+uint64_t ledger_ready(const struct ledger *ledger);  /* blocks that could be lent now, or after a wait */
+uint64_t ledger_leased(const struct ledger *ledger); /* blocks that are lent and not done */
+
+/* Whether nothing is left to be done but parked blocks, of which there are some. */
+bool ledger_is_stuck(const struct ledger *ledger);
 
 /* Picks the blocks of the next lease for one of `workers` workers and takes them. ahead: the worker
  * has another lease to compute first. False: there is nothing to lend, or not ahead. */
@@ -68,14 +104,34 @@ bool ledger_done(struct ledger *ledger, struct block_range blocks, struct block_
 /* A measured time for `count` blocks. */
 void ledger_measure(struct ledger *ledger, uint64_t count, uint64_t compute_us);
 
-/* Counts an error of blocks that are not lent any more. False: that was the last attempt. The sweep is
- * FAILED then, with the text. */
-bool ledger_fault(struct ledger *ledger, struct block_range blocks, const char *text);
+/* Counts a failure of blocks that are not lent any more, and sets those that are not done aside, to be
+ * lent one by one. A block that has failed LEDGER_ATTEMPTS times is parked. again: the start of a worker
+ * that it has failed on before counts too, since no other is here. False: more blocks fail than can be
+ * parked; the sweep is FAILED, and its text says why. */
+bool ledger_fault(struct ledger *ledger, struct block_range blocks, const struct blame *blame, bool again,
+                  uint64_t now_ms);
+
+/* The block of this fault that could be lent now. False: none, or not yet. */
+bool ledger_suspect(const struct ledger *ledger, const struct fault *fault, uint64_t now_ms, uint64_t *block);
+bool ledger_take_suspect(struct ledger *ledger, uint64_t block); /* false: no memory */
+
+/* The failures that these blocks have had, or NULL. */
+const struct fault *ledger_find_fault(const struct ledger *ledger, struct block_range blocks);
+bool fault_met(const struct fault *fault, uint64_t instance); /* it failed on this start of a worker */
+
+/* Parks a block that was parked when it was kept. False: there is no room, or no such block. */
+bool ledger_restore_parked(struct ledger *ledger, const struct parked *parked);
+
+/* Every parked block is ready again, and as good as new. */
+void ledger_retry(struct ledger *ledger);
+
+/* One line on the parked blocks, which names as many as fit; empty when there are none. */
+void ledger_describe_parked(const struct ledger *ledger, char *text, size_t text_bytes);
 
 /* Blocks are to be lent one by one. */
 void ledger_split(struct ledger *ledger, struct block_range blocks);
 
-/* Runs a sweep again that failed, was cancelled or is done. What is done of it stays done. */
+/* Runs a sweep again that failed, stalled, was cancelled or is done. What is done of it stays done. */
 void ledger_reopen(struct ledger *ledger);
 
 /* The aggregator holds exactly these blocks, in ascending order. Blocks that are done here and that it

@@ -126,6 +126,9 @@ static void log_note(const struct broker_effect *effect)
         [NOTE_BLOCKS_LOST] = {LOG_WARNING, "blocks-lost"},
         [NOTE_RESULT_DIFFERS] = {LOG_ERROR, "result-differs"},
         [NOTE_SWEEP_DOUBTED] = {LOG_WARNING, "sweep-doubted"},
+        [NOTE_SWEEP_STALLED] = {LOG_ERROR, "sweep-stalled"},
+        [NOTE_SWEEP_PAUSED] = {LOG_INFO, "sweep-paused"},
+        [NOTE_SWEEP_RESUMED] = {LOG_INFO, "sweep-resumed"},
     };
     char hex[DIGEST_HEX_BYTES] = "-";
     if (!digest_is_zero(&effect->sweep)) digest_to_hex(&effect->sweep, hex);

@@ -109,7 +109,8 @@ static void unlink_name(struct roster *roster, struct worker *worker)
 static void place(struct roster *roster, struct worker *worker)
 {
     const uint32_t slot = roster_slot(roster, worker);
-    if (worker->lease_count < worker->lease_limit) line_join(&roster->room[worker->lease_count], slot);
+    const uint32_t limit = worker->alone && worker->lease_limit > 1 ? 1 : worker->lease_limit;
+    if (worker->lease_count < limit) line_join(&roster->room[worker->lease_count], slot);
     else line_leave(roster->room_links, slot);
 }
 
@@ -177,11 +178,18 @@ void roster_note_lease(struct roster *roster, struct worker *worker, uint64_t to
     place(roster, worker);
 }
 
+void roster_set_alone(struct roster *roster, struct worker *worker)
+{
+    worker->alone = true;
+    place(roster, worker);
+}
+
 void roster_drop_lease(struct roster *roster, struct worker *worker, uint64_t token)
 {
     for (uint32_t at = 0; at < worker->lease_count; at++) {
         if (worker->leases[at] != token) continue;
         worker->leases[at] = worker->leases[--worker->lease_count];
+        if (worker->lease_count == 0) worker->alone = false;
         place(roster, worker);
         return;
     }
@@ -212,4 +220,11 @@ struct worker *roster_waiting(const struct roster *roster, uint32_t held)
 {
     uint32_t slot;
     return line_first(&roster->room[held], &slot) ? &roster->slots[slot] : NULL;
+}
+
+struct worker *roster_waiting_next(const struct roster *roster, const struct worker *worker)
+{
+    uint32_t slot;
+    return line_next(&roster->room[worker->lease_count], roster_slot(roster, worker), &slot) ? &roster->slots[slot]
+                                                                                             : NULL;
 }

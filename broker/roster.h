@@ -33,6 +33,7 @@ struct worker {
     uint64_t seen_ms;               /* last message from it */
     uint64_t told_ms;               /* last message to it */
     uint64_t told_endpoint;         /* which aggregator endpoint it knows, by number */
+    bool alone;                     /* holds a lease under suspicion, and gets no other with it */
     bool moved;                     /* speaks from a new socket; leases sent to the old one may be lost */
     uint64_t leases[WORKER_LEASES]; /* tokens */
     uint32_t lease_count;
@@ -75,6 +76,7 @@ void roster_move(struct roster *roster, struct worker *worker, const struct peer
 void roster_touch(struct roster *roster, struct worker *worker, uint64_t now_ms);
 
 void roster_note_lease(struct roster *roster, struct worker *worker, uint64_t token);
+void roster_set_alone(struct roster *roster, struct worker *worker); /* until its lease ends */
 void roster_drop_lease(struct roster *roster, struct worker *worker, uint64_t token);
 
 /* How many leases it takes in all. */
@@ -86,5 +88,8 @@ struct worker *roster_next(const struct roster *roster, const struct worker *wor
 
 /* Of those that would take a lease and hold `held` now, the one that has waited longest; or NULL. */
 struct worker *roster_waiting(const struct roster *roster, uint32_t held);
+
+/* The one behind it in the same line, or NULL. */
+struct worker *roster_waiting_next(const struct roster *roster, const struct worker *worker);
 
 uint32_t roster_slot(const struct roster *roster, const struct worker *worker);

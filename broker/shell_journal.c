@@ -35,6 +35,9 @@ enum statement {
     ALL_DONE,
     GET_STORE,
     PUT_STORE,
+    DROP_PARKED,
+    PUT_PARKED,
+    ALL_PARKED,
     STATEMENT_COUNT
 };
 
@@ -55,6 +58,9 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [ALL_DONE] = "SELECT sweep, first, count, checksum FROM done ORDER BY sweep, first",
     [GET_STORE] = "SELECT id, commits, witness, checksum FROM store",
     [PUT_STORE] = "INSERT OR REPLACE INTO store (one, id, commits, witness, checksum) VALUES (1, ?1, ?2, ?3, ?4)",
+    [DROP_PARKED] = "DELETE FROM parked WHERE sweep = ?1",
+    [PUT_PARKED] = "INSERT INTO parked (sweep, block, attempts, cause, why, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [ALL_PARKED] = "SELECT sweep, block, attempts, cause, why, checksum FROM parked ORDER BY rowid",
 };
 
 static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
@@ -73,6 +79,11 @@ static const char schema[] =
 static const char identity_schema[] =
     "CREATE TABLE IF NOT EXISTS store (one INTEGER PRIMARY KEY CHECK (one = 1), id INTEGER NOT NULL,"
     " commits INTEGER NOT NULL, witness BLOB NOT NULL, checksum BLOB NOT NULL);";
+
+/* Came later: an older journal has no parked blocks. */
+static const char parked_schema[] =
+    "CREATE TABLE IF NOT EXISTS parked (sweep BLOB NOT NULL, block INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    " cause INTEGER NOT NULL, why TEXT NOT NULL, checksum BLOB NOT NULL, UNIQUE (sweep, block));";
 
 struct journal {
     int lock_fd;
@@ -161,7 +172,7 @@ static bool open_database(struct journal *journal, const char *directory, char *
             return false;
         }
         if (run_script(journal, settings) && (format != 0 || run_script(journal, schema)) &&
-            run_script(journal, identity_schema) && prepare_statements(journal))
+            run_script(journal, identity_schema) && run_script(journal, parked_schema) && prepare_statements(journal))
             return true;
     }
     snprintf(why, why_bytes, "%s: %s", path, sqlite3_errmsg(journal->db));
@@ -339,6 +350,35 @@ static bool keep_ranges(struct journal *journal, const struct ledger *ledger)
     return kept;
 }
 
+static struct check check_parked(const struct digest *sweep, const struct parked *parked)
+{
+    struct buffer content = {0};
+    pack_bin(&content, (struct span){sweep->bytes, DIGEST_BYTES});
+    pack_uint(&content, parked->block);
+    pack_uint(&content, parked->attempts);
+    pack_uint(&content, parked->cause);
+    pack_string(&content, parked->why);
+    return check_of(&content);
+}
+
+static bool put_parked(struct journal *journal, const struct digest *sweep, const struct parked *parked)
+{
+    sqlite3_stmt *put = journal->statements[PUT_PARKED];
+    const struct check check = check_parked(sweep, parked);
+    return bind_digest(put, 1, sweep) && bind_number(put, 2, parked->block) && bind_number(put, 3, parked->attempts) &&
+           bind_number(put, 4, parked->cause) && bind_text(put, 5, parked->why) &&
+           bind_bytes(put, 6, check.bytes, sizeof check.bytes) && run(put);
+}
+
+static bool keep_parked(struct journal *journal, const struct ledger *ledger)
+{
+    sqlite3_stmt *drop = journal->statements[DROP_PARKED];
+    bool kept = bind_digest(drop, 1, &ledger->sweep) && run(drop);
+    for (uint32_t at = 0; at < ledger->parked_count && kept; at++)
+        kept = put_parked(journal, &ledger->sweep, &ledger->parked[at]);
+    return kept;
+}
+
 static bool begin(struct journal *journal)
 {
     if (!journal->open) journal->open = sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
@@ -359,6 +399,8 @@ bool journal_keep(struct journal *journal, const struct broker *broker, const st
                put_done(journal, &ledger->sweep, effect->blocks);
     case BROKER_KEEP_RANGES:
         return keep_ranges(journal, ledger);
+    case BROKER_KEEP_PARKED:
+        return keep_parked(journal, ledger);
     default:
         return true;
     }
@@ -443,7 +485,7 @@ static void log_fault(void *context, const char *line)
 
 static bool is_a_state(sqlite3_int64 state)
 {
-    return state >= SWEEP_RUNNING && state <= SWEEP_CANCELLED;
+    return state >= SWEEP_RUNNING && state <= SWEEP_STALLED;
 }
 
 static void restore_sweep(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
@@ -483,6 +525,26 @@ static void restore_done(struct journal *journal, sqlite3_stmt *row, struct brok
         }
     }
     report_damage(journal, "done", named ? &id : NULL, first, why);
+}
+
+/* A block that is left out is tried again. */
+static void restore_parked(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
+{
+    struct digest id;
+    const char *why = "the row is unreadable", *text = (const char *)sqlite3_column_text(row, 4);
+    const sqlite3_int64 block = sqlite3_column_int64(row, 1), cause = sqlite3_column_int64(row, 3);
+    struct parked parked = {.block = (uint64_t)block, .attempts = (uint32_t)sqlite3_column_int64(row, 2)};
+    const bool named = column_digest(row, 0, &id);
+    if (named && text != NULL && strlen(text) < sizeof parked.why && cause >= FAULT_ERROR && cause <= FAULT_LAPSE) {
+        parked.cause = (enum fault_cause)cause;
+        memcpy(parked.why, text, strlen(text));
+        why = "the checksum does not agree";
+        if (column_agrees(row, 5, check_parked(&id, &parked))) {
+            if (broker_restore_parked(broker, &id, &parked)) return;
+            why = "the block is of no sweep here, or done";
+        }
+    }
+    report_damage(journal, "parked", named ? &id : NULL, block, why);
 }
 
 static bool for_each_row(struct journal *journal, enum statement which,
@@ -525,7 +587,8 @@ bool journal_restore(struct journal *journal, struct broker *broker, char *why, 
     /* A page that lies about its rows would lose sweeps without a word. The journal is small. */
     database_check(journal->db, true, log_fault, journal);
     if (open_identity(journal) && for_each_row(journal, ALL_SWEEPS, restore_sweep, broker) &&
-        for_each_row(journal, ALL_DONE, restore_done, broker))
+        for_each_row(journal, ALL_DONE, restore_done, broker) &&
+        for_each_row(journal, ALL_PARKED, restore_parked, broker))
         return true;
     snprintf(why, why_bytes, "the journal cannot be read: %s", journal_error(journal));
     return false;
@@ -602,6 +665,7 @@ static const struct {
     {"store", NULL, GET_STORE, restore_identity},
     {"sweep", NULL, ALL_SWEEPS, restore_sweep},
     {"done", NULL, ALL_DONE, restore_done},
+    {"parked", NULL, ALL_PARKED, restore_parked},
     {"done",
      "SELECT sweep, first FROM (SELECT sweep, first, lag(first + count) OVER (PARTITION BY sweep ORDER BY first)"
      " AS before FROM done) WHERE before > first",

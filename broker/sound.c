@@ -29,6 +29,25 @@ static bool count_lent(const struct broker *broker, const struct ledger *ledger,
     return sound;
 }
 
+/* What is set aside or parked is taken, and neither done nor each other. */
+static bool suspects_are_sound(const struct ledger *ledger)
+{
+    for (size_t at = 0; at < ledger->aside.count; at++) {
+        const struct block_range blocks = ledger->aside.items[at];
+        if (range_overlap(&ledger->taken, blocks) != blocks.count || range_overlap(&ledger->done, blocks) > 0)
+            return false;
+    }
+    for (uint32_t at = 0; at < ledger->parked_count; at++) {
+        const struct block_range block = {ledger->parked[at].block, 1};
+        if (range_overlap(&ledger->taken, block) != 1 || range_overlap(&ledger->done, block) > 0 ||
+            range_overlap(&ledger->aside, block) > 0)
+            return false;
+        for (uint32_t other = 0; other < at; other++)
+            if (ledger->parked[other].block == block.first) return false;
+    }
+    return true;
+}
+
 static bool sweep_is_sound(const struct broker *broker, const struct ledger *ledger)
 {
     uint64_t lent;
@@ -36,9 +55,9 @@ static bool sweep_is_sound(const struct broker *broker, const struct ledger *led
     if (!count_lent(broker, ledger, &lent, &leases) || leases != ledger->leases) return false;
     for (size_t at = 0; at < ledger->done.count; at++)
         if (range_overlap(&ledger->taken, ledger->done.items[at]) != ledger->done.items[at].count) return false;
-    const uint64_t ready = ledger->blocks - ledger->taken.total - ledger->failed;
-    return ledger->taken.total == ledger->done.total + lent &&
-           ready + lent + ledger->done.total + ledger->failed == ledger->blocks && ready <= ledger->blocks &&
+    const uint64_t ready = ledger->blocks - ledger->taken.total + ledger->aside.total;
+    return suspects_are_sound(ledger) && ledger_leased(ledger) == lent && ledger->taken.total <= ledger->blocks &&
+           ready + lent + ledger->parked_count + ledger->done.total == ledger->blocks &&
            (ledger->state != SWEEP_DONE || ledger->done.total == ledger->blocks);
 }
 

@@ -23,6 +23,8 @@ struct broker {
     bool endpoint_due;                     /* some worker may not know the endpoint */
     bool recall_due;                       /* some lease may be of a sweep that does not run */
     bool doubt_due;                        /* some finished sweep may have been lost by the aggregator */
+    uint64_t retry_due_ms;                 /* when a block under suspicion may be lent again; UINT64_MAX: none */
+    bool suspect_waits;                    /* ... and nobody is free to whom it may be lent */
     bool busy;                             /* the last step had more to do than fitted its effects */
     struct ledger *sweeps;                 /* [BROKER_SWEEPS_MAX], in the order in which they came */
     uint32_t sweep_count;

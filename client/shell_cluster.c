@@ -124,6 +124,10 @@ static enum cluster_status take_status(struct cluster *cluster)
         fail(cluster, "the sweep failed: %s", *status->text ? status->text : "it was cancelled");
         return CLUSTER_FAILED;
     }
+    if (status->state == SWEEP_STALLED) {
+        fail(cluster, "the sweep is stalled, everything else of it is done: %s", status->text);
+        return CLUSTER_FAILED;
+    }
     if (status->state == SWEEP_DONE) {
         cluster->computed = true;
         cluster->digest = status->result;

@@ -5,6 +5,7 @@
 
 #include "broker.h"
 #include "digest.h"
+#include "state.h"
 #include "sweep_codec.h"
 
 #define HEARTBEAT_MS 500
@@ -114,6 +115,8 @@ static void submit(struct bench *bench, const char *name, uint64_t blocks)
     bench->message.kind = MESSAGE_SUBMIT;
     bench->message.submit.sweep = buffer_span(&bench->sweep);
     bench->message.submit.population = (struct span){0};
+    bench->message.submit.priority = bench->message.submit.weight = 0;
+    bench->message.submit.tenant[0] = 0;
     deliver(bench, client);
 }
 
@@ -182,6 +185,45 @@ static const struct ledger *ledger_of(const struct bench *bench)
     const struct ledger *ledger = broker_sweep(bench->broker, &bench->id);
     cr_assert_not_null(ledger);
     return ledger;
+}
+
+/* A client's order that names the sweep submitted last. */
+static void order(struct bench *bench, enum message_kind kind)
+{
+    bench->message.kind = kind;
+    bench->message.pause.sweep = bench->id;
+    deliver(bench, client);
+}
+
+static struct sweep_status status_of(struct bench *bench)
+{
+    order(bench, MESSAGE_STATUS);
+    cr_assert(broker_compose(bench->broker, find_send(bench, client, MESSAGE_SWEEPS), &bench->message));
+    return bench->message.sweeps.list[0];
+}
+
+/* Time for what failed to be tried again; no lease lapses. */
+static void wait_out_backoff(struct bench *bench)
+{
+    wait_ms(bench, LEDGER_BACKOFF_MS << LEDGER_ATTEMPTS);
+}
+
+struct lent {
+    uint64_t token; /* 0: none */
+    struct block_range blocks;
+};
+
+/* What the worker of that name was lent first, of what it holds. */
+static struct lent oldest_lease(const struct bench *bench, const char *name)
+{
+    const struct worker *worker = roster_of_name(&bench->broker->roster, name);
+    struct lent oldest = {0};
+    for (uint32_t at = 0; worker != NULL && at < worker->lease_count; at++) {
+        const struct lease *lease = lease_find(&bench->broker->leases, worker->leases[at]);
+        if (oldest.token == 0 || lease->token / LEASES_MAX < oldest.token / LEASES_MAX)
+            oldest = (struct lent){lease->token, lease->blocks};
+    }
+    return oldest;
 }
 
 /* Submitting */
@@ -402,7 +444,8 @@ Test(broker, a_lease_lapses_unless_a_heartbeat_names_it)
     }
     cr_assert_eq(ledger_of(bench)->taken.total, 1, "not yet");
     wait_ms(bench, HEARTBEAT_MS);
-    cr_assert_eq(ledger_of(bench)->taken.total, 0);
+    cr_assert_eq(ledger_leased(ledger_of(bench)), 0);
+    cr_assert_eq(ledger_ready(ledger_of(bench)), 1);
     close_bench(bench);
 }
 
@@ -411,14 +454,15 @@ Test(broker, a_silent_worker_is_forgotten_and_its_blocks_go_to_another)
     struct bench *bench = open_bench();
     submit(bench, "s", 1);
     hello(bench, one, ROLE_WORKER, "w1", 1);
-    hello(bench, two, ROLE_WORKER, "w2", 1);
+    hello(bench, two, ROLE_WORKER, "w2", 2);
     wait_ms(bench, LEASE_MS - 1);
     heartbeat(bench, two, 2, 0, NULL);
     cr_assert_eq(count_leases(bench, two), 0);
     cr_assert_leq(broker_next_due_ms(bench->broker), bench->now_ms + 1);
     wait_ms(bench, 1);
-    cr_assert_eq(count_leases(bench, two), 1);
     cr_assert_eq(broker_worker_count(bench->broker), 1);
+    wait_out_backoff(bench);
+    cr_assert_eq(count_leases(bench, two), 1);
     close_bench(bench);
 }
 
@@ -429,6 +473,8 @@ Test(broker, a_restarted_worker_frees_its_leases_at_once)
     hello(bench, one, ROLE_WORKER, "w1", 1);
     const uint64_t token = lease_to(bench, one).send.lease.token;
     hello(bench, two, ROLE_WORKER, "w1", 2);
+    cr_assert_eq(ledger_leased(ledger_of(bench)), 0);
+    wait_out_backoff(bench);
     cr_assert_neq(lease_to(bench, two).send.lease.token, token);
     heartbeat(bench, one, 2, 1, &token);
     cr_assert_not_null(find_send(bench, one, MESSAGE_STRANGER));
@@ -517,8 +563,9 @@ Test(broker, a_late_answer_counts_though_its_lease_has_lapsed)
     hello(bench, one, ROLE_WORKER, "w1", 1);
     const struct broker_effect late = lease_to(bench, one);
     hello(bench, two, ROLE_WORKER, "w1", 2);
+    wait_out_backoff(bench);
     const struct broker_effect lease = lease_to(bench, two);
-    hello(bench, one, ROLE_WORKER, "w2", 1);
+    hello(bench, one, ROLE_WORKER, "w2", 3);
     done(bench, one, late.send.lease.token, late.send.lease.blocks, 1000);
     cr_assert_eq(ledger_of(bench)->done.total, 1);
     done(bench, two, lease.send.lease.token, lease.send.lease.blocks, 1000);
@@ -727,20 +774,21 @@ Test(broker, a_token_serves_only_the_worker_that_it_was_given_to)
 Test(broker, a_failure_of_other_blocks_than_were_lent_is_one_of_those_that_were)
 {
     struct bench *bench = open_bench();
-    submit(bench, "s", 4);
+    submit(bench, "s", 1);
     hello(bench, one, ROLE_WORKER, "w1", 1);
     for (unsigned attempt = 0; attempt < LEDGER_ATTEMPTS; attempt++) {
         const struct broker_effect lease = lease_to(bench, one);
         failed(bench, one, lease.send.lease.token, (struct block_range){3, UINT64_C(1) << 39}, CAUSE_ERROR);
+        wait_out_backoff(bench);
     }
-    cr_assert_eq(ledger_of(bench)->state, SWEEP_FAILED);
-    cr_assert_leq(ledger_of(bench)->failed, 4);
+    cr_assert_eq(ledger_of(bench)->parked_count, 1);
+    cr_assert_eq(ledger_of(bench)->parked[0].block, 0);
     close_bench(bench);
 }
 
 /* Failures */
 
-Test(broker, the_third_error_of_a_block_fails_the_sweep)
+Test(broker, the_third_error_of_a_block_parks_it_and_the_sweep_stalls)
 {
     struct bench *bench = open_bench();
     submit(bench, "s", 1);
@@ -749,12 +797,278 @@ Test(broker, the_third_error_of_a_block_fails_the_sweep)
         const struct broker_effect lease = lease_to(bench, one);
         cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING, "attempt %d", attempt);
         failed(bench, one, lease.send.lease.token, lease.send.lease.blocks, CAUSE_ERROR);
+        cr_assert_eq(count_leases(bench, one), 0, "not at once again");
+        if (attempt < 3) wait_out_backoff(bench);
+    }
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_STALLED);
+    cr_assert_eq(ledger_of(bench)->parked_count, 1);
+    cr_assert_str_eq(ledger_of(bench)->parked[0].why, "it broke");
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_PARKED), 1);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_STATE), 1);
+    wait_ms(bench, LEASE_MS / 2);
+    cr_assert_eq(count_leases(bench, one), 0);
+    const struct sweep_status status = status_of(bench);
+    cr_assert(status.state == SWEEP_STALLED && status.parked == 1 && status.done == 0 && status.leased == 0);
+    cr_assert_not_null(strstr(status.text, "block parked after 3 attempts each: 0; block 0: error: it broke"), "%s",
+                       status.text);
+    close_bench(bench);
+}
+
+/* Lets a cluster of three workers run until nothing moves. Whoever is lent the poison ends, and starts anew
+ * as another instance. Answers how many did. */
+static unsigned run_with_poison(struct bench *bench, uint64_t poison)
+{
+    static const struct peer peers[] = {
+        {.size = 1, .bytes = "1"}, {.size = 1, .bytes = "2"}, {.size = 1, .bytes = "3"}};
+    static const char *const names[] = {"w1", "w2", "w3"};
+    unsigned crashes = 0;
+    for (uint32_t at = 0; at < 3; at++) hello(bench, peers[at], ROLE_WORKER, names[at], at);
+    for (int round = 0; round < 2000; round++) {
+        bool moved = false;
+        for (uint32_t at = 0; at < 3; at++) {
+            heartbeat(bench, peers[at], 2, 0, NULL);
+            const struct lent lent = oldest_lease(bench, names[at]);
+            if (lent.token == 0) continue;
+            moved = true;
+            const bool fatal = lent.blocks.first <= poison && poison < range_end(lent.blocks);
+            if (fatal) hello(bench, peers[at], ROLE_WORKER, names[at], 100 + crashes++);
+            else done(bench, peers[at], lent.token, lent.blocks, 1000 * lent.blocks.count);
+        }
+        bench->now_ms += 50;
+        step(bench, &(struct broker_event){.kind = BROKER_TICK, .now_ms = bench->now_ms});
+        if (!moved && ledger_of(bench)->state != SWEEP_RUNNING) return crashes;
+    }
+    return crashes;
+}
+
+Test(broker, a_block_that_ends_its_workers_is_parked_and_everything_else_is_done)
+{
+    static const uint64_t poisons[] = {0, 1, 700, 4095};
+    for (size_t row = 0; row < sizeof poisons / sizeof *poisons; row++) {
+        struct bench *bench = open_bench();
+        submit(bench, "s", 4096);
+        const unsigned crashes = run_with_poison(bench, poisons[row]);
+        const struct ledger *ledger = ledger_of(bench);
+        cr_assert_eq(ledger->state, SWEEP_STALLED, "block %lu", poisons[row]);
+        cr_assert_eq(ledger->done.total, 4095);
+        cr_assert_eq(ledger->parked_count, 1);
+        cr_assert_eq(ledger->parked[0].block, poisons[row]);
+        cr_assert_eq(ledger->parked[0].cause, FAULT_CRASH);
+        cr_assert_eq(crashes, LEDGER_ATTEMPTS, "no more workers end than attempts are made");
+        close_bench(bench);
+    }
+}
+
+/* Fails the only block of a sweep until it is parked. */
+static void park_block(struct bench *bench)
+{
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    for (int attempt = 1; attempt <= 3; attempt++) {
+        const struct broker_effect lease = lease_to(bench, one);
+        failed(bench, one, lease.send.lease.token, lease.send.lease.blocks, CAUSE_ERROR);
+        if (attempt < 3) wait_out_backoff(bench);
+    }
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_STALLED);
+}
+
+Test(broker, parked_blocks_are_tried_again_when_somebody_wants_it)
+{
+    static const enum message_kind kinds[] = {MESSAGE_RETRY, MESSAGE_SUBMIT};
+    for (size_t row = 0; row < 2; row++) {
+        struct bench *bench = open_bench();
+        park_block(bench);
+        if (kinds[row] == MESSAGE_RETRY) order(bench, MESSAGE_RETRY);
+        else submit(bench, "s", 1);
+        cr_assert_not_null(find_send(bench, client, MESSAGE_ACCEPTED), "row %zu", row);
+        cr_assert_eq(count_effects(bench, BROKER_KEEP_PARKED), 1);
+        cr_assert_eq(count_effects(bench, BROKER_KEEP_STATE), 1);
+        cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING);
+        cr_assert_eq(ledger_of(bench)->parked_count, 0);
+        const struct broker_effect lease = lease_to(bench, one);
+        failed(bench, one, lease.send.lease.token, lease.send.lease.blocks, CAUSE_ERROR);
+        cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING, "it is as good as new");
+        close_bench(bench);
+    }
+}
+
+Test(broker, what_cannot_be_retried_is_refused)
+{
+    struct bench *bench = open_bench();
+    order(bench, MESSAGE_RETRY);
+    cr_assert_eq(find_send(bench, client, MESSAGE_ERROR)->send.error.code, ERROR_UNKNOWN);
+    submit(bench, "s", 1);
+    order(bench, MESSAGE_RETRY);
+    cr_assert_not_null(find_send(bench, client, MESSAGE_ACCEPTED), "there is nothing to do");
+    order(bench, MESSAGE_CANCEL);
+    order(bench, MESSAGE_RETRY);
+    cr_assert_eq(find_send(bench, client, MESSAGE_ERROR)->send.error.code, ERROR_REFUSED);
+    close_bench(bench);
+}
+
+Test(broker, a_parked_block_that_the_aggregator_has_after_all_is_done)
+{
+    struct bench *bench = open_bench();
+    park_block(bench);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    held(bench, false, 1, &(struct block_range){0, 1});
+    cr_assert_eq(ledger_of(bench)->parked_count, 0);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_PARKED), 1);
+    held(bench, true, 1, &(struct block_range){0, 1});
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_DONE);
+    close_bench(bench);
+}
+
+Test(broker, a_block_that_failed_goes_to_another_worker_and_alone)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 100);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect lease = lease_to(bench, one);
+    const struct block_range suspect = lease.send.lease.blocks;
+    failed(bench, one, lease.send.lease.token, suspect, CAUSE_ERROR);
+    hello(bench, two, ROLE_WORKER, "w2", 1);
+    const struct lent of_two = oldest_lease(bench, "w2");
+    wait_out_backoff(bench);
+    cr_assert_eq(range_overlap(&ledger_of(bench)->aside, suspect), 1, "nobody is free");
+    heartbeat(bench, one, 0, 0, NULL);
+    done(bench, two, of_two.token, of_two.blocks, 5000000);
+    const struct lent other = oldest_lease(bench, "w2");
+    done(bench, two, other.token, other.blocks, 5000000);
+    wait_ms(bench, 1);
+    const struct lent last = oldest_lease(bench, "w2");
+    cr_assert(last.blocks.first == suspect.first && last.blocks.count == 1);
+    heartbeat(bench, two, 2, 1, &last.token);
+    cr_assert_eq(count_leases(bench, two), 0, "it holds nothing else with it");
+    done(bench, two, last.token, last.blocks, 5000000);
+    cr_assert_eq(ledger_of(bench)->fault_count, 0);
+    cr_assert_geq(count_leases(bench, two), 1);
+    close_bench(bench);
+}
+
+Test(broker, the_same_start_of_a_worker_counts_once_while_others_could_try)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    hello(bench, two, ROLE_WORKER, "w2", 2);
+    heartbeat(bench, two, 0, 0, NULL); /* here, and busy with something else */
+    for (int attempt = 0; attempt < 5; attempt++) {
+        for (int beat = 0; oldest_lease(bench, "w1").token == 0; beat++) {
+            cr_assert_lt(beat, 1000, "a worker that never has room is not waited for without end");
+            wait_ms(bench, HEARTBEAT_MS);
+            heartbeat(bench, two, 0, 0, NULL);
+            heartbeat(bench, one, 2, 0, NULL);
+        }
+        const struct lent lent = oldest_lease(bench, "w1");
+        failed(bench, one, lent.token, lent.blocks, CAUSE_ERROR);
+        cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING, "attempt %d", attempt);
+    }
+    close_bench(bench);
+}
+
+Test(broker, more_failing_blocks_than_can_be_parked_fail_the_sweep)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 200);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    for (int turn = 0; turn < 2000 && ledger_of(bench)->state == SWEEP_RUNNING; turn++) {
+        const struct lent lent = oldest_lease(bench, "w1");
+        if (lent.token != 0) failed(bench, one, lent.token, lent.blocks, CAUSE_ERROR);
+        bench->now_ms += LEDGER_BACKOFF_MS;
+        heartbeat(bench, one, 2, 0, NULL);
     }
     cr_assert_eq(ledger_of(bench)->state, SWEEP_FAILED);
-    cr_assert_str_eq(ledger_of(bench)->text, "it broke");
-    cr_assert_eq(ledger_of(bench)->failed, 1);
-    cr_assert_eq(count_effects(bench, BROKER_KEEP_STATE), 1);
+    cr_assert_eq(ledger_of(bench)->parked_count, LEDGER_PARKED_MAX);
+    cr_assert_not_null(strstr(ledger_of(bench)->text, "it broke"), "%s", ledger_of(bench)->text);
+    order(bench, MESSAGE_RETRY);
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING);
+    close_bench(bench);
+}
+
+Test(broker, many_workers_that_end_at_once_are_nobodys_fault)
+{
+    struct bench *bench = open_bench();
+    char name[16];
+    submit(bench, "s", 100000);
+    for (uint32_t at = 0; at < 300; at++) {
+        struct peer peer = {.size = 4};
+        memcpy(peer.bytes, &at, sizeof at);
+        snprintf(name, sizeof name, "w%u", at);
+        hello(bench, peer, ROLE_WORKER, name, 1);
+    }
+    bench->now_ms += LEASE_MS;
+    for (int turn = 0; turn < 100; turn++)
+        step(bench, &(struct broker_event){.kind = BROKER_TICK, .now_ms = bench->now_ms});
+    cr_assert_eq(broker_worker_count(bench->broker), 0);
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING);
+    cr_assert_leq(ledger_of(bench)->fault_count, LEDGER_FAULTS_MAX);
+    cr_assert_eq(ledger_of(bench)->parked_count, 0);
+    close_bench(bench);
+}
+
+Test(broker, parked_blocks_come_back_after_a_restart)
+{
+    struct bench *bench = open_bench();
+    const char *why;
+    const struct digest none = {{0}};
+    struct parked parked = {.block = 3, .attempts = 3, .cause = FAULT_CRASH, .why = "w1"};
+    make_sweep(bench, "s", 4);
+    cr_assert_not(broker_restore_parked(bench->broker, &bench->id, &parked), "no such sweep");
+    cr_assert(broker_restore(bench->broker, buffer_span(&bench->sweep), false, SWEEP_STALLED, &none, "", &why));
+    cr_assert(broker_restore_done(bench->broker, &bench->id, (struct block_range){0, 3}));
+    cr_assert(broker_restore_parked(bench->broker, &bench->id, &parked));
+    cr_assert_not(broker_restore_parked(bench->broker, &bench->id, &parked), "twice");
+    parked.block = 2;
+    cr_assert_not(broker_restore_parked(bench->broker, &bench->id, &parked), "done");
+    parked.block = 4;
+    cr_assert_not(broker_restore_parked(bench->broker, &bench->id, &parked), "beyond the sweep");
+    hello(bench, one, ROLE_WORKER, "w1", 1);
     cr_assert_eq(count_leases(bench, one), 0);
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_STALLED);
+    order(bench, MESSAGE_RETRY);
+    cr_assert_eq(lease_to(bench, one).send.lease.blocks.first, 3);
+    close_bench(bench);
+}
+
+Test(broker, a_stalled_sweep_without_its_parked_blocks_runs_again)
+{
+    struct bench *bench = open_bench();
+    const char *why;
+    const struct digest none = {{0}};
+    make_sweep(bench, "s", 4);
+    cr_assert(broker_restore(bench->broker, buffer_span(&bench->sweep), false, SWEEP_STALLED, &none, "", &why));
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING);
+    cr_assert_geq(count_leases(bench, one), 1);
+    close_bench(bench);
+}
+
+/* Pausing */
+
+Test(broker, a_paused_sweep_lends_nothing_and_finishes_what_is_lent)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 100);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    order(bench, MESSAGE_PAUSE);
+    cr_assert_eq(bench->effects.list[0].kind, BROKER_KEEP_STATE);
+    cr_assert_not_null(find_send(bench, client, MESSAGE_ACCEPTED));
+    cr_assert_null(find_send(bench, one, MESSAGE_CANCEL));
+    const struct lent lent = oldest_lease(bench, "w1");
+    done(bench, one, lent.token, lent.blocks, 1000);
+    cr_assert_eq(count_leases(bench, one), 0);
+    cr_assert_eq(ledger_of(bench)->done.total, lent.blocks.count);
+    order(bench, MESSAGE_PAUSE);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_STATE), 0, "it is paused");
+    order(bench, MESSAGE_RESUME);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_STATE), 1);
+    cr_assert_geq(count_leases(bench, one), 1);
+    order(bench, MESSAGE_CANCEL);
+    order(bench, MESSAGE_RESUME);
+    cr_assert_eq(find_send(bench, client, MESSAGE_ERROR)->send.error.code, ERROR_REFUSED);
+    order(bench, MESSAGE_PAUSE);
+    cr_assert_eq(find_send(bench, client, MESSAGE_ERROR)->send.error.code, ERROR_REFUSED);
     close_bench(bench);
 }
 
@@ -788,18 +1102,15 @@ Test(broker, blocks_that_overlapped_are_lent_one_by_one)
     close_bench(bench);
 }
 
-Test(broker, a_failed_sweep_that_is_submitted_again_runs_again)
+Test(broker, a_cancelled_sweep_that_is_submitted_again_runs_again)
 {
     struct bench *bench = open_bench();
     submit(bench, "s", 1);
     hello(bench, one, ROLE_WORKER, "w1", 1);
-    for (int attempt = 1; attempt <= 3; attempt++) {
-        const struct broker_effect lease = lease_to(bench, one);
-        failed(bench, one, lease.send.lease.token, lease.send.lease.blocks, CAUSE_ERROR);
-    }
+    order(bench, MESSAGE_CANCEL);
     submit(bench, "s", 1);
     cr_assert_eq(count_effects(bench, BROKER_KEEP_STATE), 1);
-    cr_assert_eq(ledger_of(bench)->failed, 0);
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING);
     cr_assert_eq(count_leases(bench, one), 1);
     close_bench(bench);
 }

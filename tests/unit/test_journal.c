@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "state.h"
 #include "sweep_codec.h"
 
 #include "../../broker/shell_journal.c"
@@ -54,16 +55,21 @@ static void close_bench(struct bench *bench)
     free(bench);
 }
 
-static void step(struct bench *bench)
+static void step_at(struct bench *bench, uint64_t now_ms)
 {
     const struct broker_event event = {
-        .kind = BROKER_MESSAGE, .now_ms = 1, .peer = {.size = 1, .bytes = "p"}, .message = &bench->message};
+        .kind = BROKER_MESSAGE, .now_ms = now_ms, .peer = {.size = 1, .bytes = "p"}, .message = &bench->message};
     broker_step(bench->broker, &event, &bench->effects);
     for (size_t at = 0; at < bench->effects.count; at++) {
         const struct broker_effect *effect = &bench->effects.list[at];
         if (effect->kind != BROKER_SEND && effect->kind != BROKER_NOTE)
             cr_assert(journal_keep(bench->journal, bench->broker, effect), "%s", journal_error(bench->journal));
     }
+}
+
+static void step(struct bench *bench)
+{
+    step_at(bench, 1);
 }
 
 static void submit(struct bench *bench, struct span population)
@@ -91,6 +97,8 @@ static void submit(struct bench *bench, struct span population)
     bench->message.kind = MESSAGE_SUBMIT;
     bench->message.submit.sweep = buffer_span(&bench->sweep);
     bench->message.submit.population = population;
+    bench->message.submit.priority = bench->message.submit.weight = 0;
+    bench->message.submit.tenant[0] = 0;
     step(bench);
 }
 
@@ -181,6 +189,59 @@ Test(journal, ranges_are_kept_merged)
     stop(bench);
     start(bench);
     cr_assert_eq(broker_sweep(bench->broker, &bench->id)->done.total, 100);
+    close_bench(bench);
+}
+
+Test(journal, parked_blocks_and_states_come_back_and_damage_to_them_is_left_out)
+{
+    struct bench *bench = open_bench();
+    submit(bench, population);
+    hello_worker(bench);
+    uint64_t now_ms = 1;
+    while (broker_sweep(bench->broker, &bench->id)->parked_count < 2) { /* the first two blocks that are lent */
+        const struct worker *worker = roster_of_name(&bench->broker->roster, "w");
+        while (worker->lease_count > 0) {
+            const struct lease lease = *lease_find(&bench->broker->leases, worker->leases[0]);
+            if (lease.blocks.first > 1) {
+                bench->message.kind = MESSAGE_DONE;
+                bench->message.done.token = lease.token;
+                bench->message.done.sweep = bench->id;
+                bench->message.done.blocks = lease.blocks;
+                bench->message.done.compute_us = UINT64_MAX; /* long ones are lent singly */
+            } else {
+                bench->message.kind = MESSAGE_FAILED;
+                bench->message.failed.token = lease.token;
+                bench->message.failed.blocks = lease.blocks;
+                bench->message.failed.cause = CAUSE_ERROR;
+                strcpy(bench->message.failed.text, "it broke");
+            }
+            step_at(bench, now_ms);
+        }
+        now_ms += 1000;
+        cr_assert_lt(now_ms, 60000);
+        bench->message.kind = MESSAGE_HEARTBEAT;
+        bench->message.heartbeat.room = 2;
+        bench->message.heartbeat.token_count = 0;
+        step_at(bench, now_ms);
+    }
+    cr_assert_eq(count_rows(bench, "parked"), 2);
+    stop(bench);
+    start(bench);
+    const struct ledger *ledger = broker_sweep(bench->broker, &bench->id);
+    cr_assert_eq(ledger->state, SWEEP_STALLED);
+    cr_assert_eq(ledger->parked_count, 2);
+    cr_assert(ledger->parked[0].attempts == 3 && ledger->parked[0].cause == FAULT_ERROR);
+    cr_assert_str_eq(ledger->parked[0].why, "it broke");
+    execute(bench, "UPDATE parked SET why = 'another' WHERE block = 0");
+    stop(bench);
+    start(bench);
+    ledger = broker_sweep(bench->broker, &bench->id);
+    cr_assert_eq(ledger->parked_count, 1);
+    cr_assert_eq(ledger->parked[0].block, 1);
+    bench->message.kind = MESSAGE_RETRY;
+    bench->message.retry.sweep = bench->id;
+    step_at(bench, now_ms);
+    cr_assert_eq(count_rows(bench, "parked"), 0);
     close_bench(bench);
 }
 

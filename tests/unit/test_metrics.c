@@ -298,11 +298,12 @@ Test(broker_metrics, every_block_is_in_one_state)
     bench->message.kind = MESSAGE_CANCEL;
     bench->message.cancel.sweep = bench->id;
     deliver(bench, client);
-    submit(bench, "failing", 50);
+    submit(bench, "failing", 1);
     join(bench, worker, "w1");
-    for (int attempt = 0; attempt < 3; attempt++) {
+    for (unsigned attempt = 0; attempt < LEDGER_ATTEMPTS; attempt++) {
         const struct broker_effect lease = *lent(bench);
         give_back(bench, lease.send.lease.token, (struct block_range){0, 1}, CAUSE_ERROR);
+        tick(bench, LEDGER_BACKOFF_MS << attempt);
     }
     submit(bench, "running", 20);
     const struct broker_effect lease = *lent(bench);
@@ -311,10 +312,10 @@ Test(broker_metrics, every_block_is_in_one_state)
     cr_expect_eq(blocks_in(page, "parked"), 1);
     cr_expect_eq(blocks_in(page, "done"), 1);
     cr_expect_gt(blocks_in(page, "leased"), 0);
-    cr_expect_geq(blocks_in(page, "stopped"), 30 + 49);
+    cr_expect_eq(blocks_in(page, "stopped"), 30);
     cr_expect_eq(blocks_in(page, "ready") + blocks_in(page, "leased") + blocks_in(page, "done") +
                      blocks_in(page, "parked") + blocks_in(page, "stopped"),
-                 100);
+                 51);
     cr_expect_eq(sample(page, "goldthread_broker_blocks_failed_total{cause=\"error\"}"), 3);
     close_bench(bench);
 }
