@@ -81,6 +81,11 @@ static enum talk_result ask(struct talk *talk, struct socket *socket, const char
             snprintf(talk->why, sizeof talk->why, "%s", talk->answer->error.text);
             return TALK_REFUSED;
         }
+        if (socket_key_refused(socket)) {
+            snprintf(talk->why, sizeof talk->why, "%.256s does not know the key of '%s'", endpoint,
+                     talk->room.own.name);
+            return TALK_SILENT;
+        }
         socket_wait(&socket, 1, -1, (int64_t)(again_ms > now_ms ? again_ms - now_ms : 0));
     }
     snprintf(talk->why, sizeof talk->why, "no answer from %.256s within %d s", endpoint, TALK_TIMEOUT_MS / 1000);

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "process.h"
+
 #define IPC              "ipc://"
 #define TCP              "tcp://"
 #define ZAP_DOMAIN       "goldthread"
@@ -19,6 +21,7 @@
 #define RECONNECT_MS     10
 #define RECONNECT_MAX_MS 1000
 #define HANDSHAKE_MS     5000
+#define REFUSED_MS       1000  /* until a key that was refused is shown again */
 #define PROBE_S          10    /* a connection without traffic is probed so often ... */
 #define PROBES           5     /* ... and given up after so many without an answer ... */
 #define UNHEARD_MS       60000 /* ... as is one whose other end takes in no byte for so long */
@@ -41,7 +44,11 @@ struct socket {
     struct zap *zap;    /* of a ROUTER with keys; NULL: whoever sends is trusted */
     struct zap_holder sender;
     struct buffer sent;
-    char *file; /* of a bound ipc endpoint, or NULL: ZeroMQ leaves it behind */
+    void *monitor; /* of a DEALER with keys: says that the key was refused */
+    bool key_refused;
+    uint64_t show_due_ms; /* when a refused key is shown again; 0: it is not to be */
+    char *endpoint;       /* of a DEALER with keys */
+    char *file;           /* of a bound ipc endpoint, or NULL: ZeroMQ leaves it behind */
 };
 
 struct net *net_open(void)
@@ -203,6 +210,21 @@ static bool set_keys(const struct net *net, struct socket *socket, const char *e
     return net->zap != NULL && set_curve_server(socket->handle, net->keys);
 }
 
+/* Only there ZeroMQ says why there is no connection. */
+static bool watch_key(const struct net *net, struct socket *socket, const char *server)
+{
+    char endpoint[64];
+    const int linger_ms = 0;
+    if (net->keys == NULL || socket->routes) return true;
+    socket->endpoint = strdup(server);
+    if (socket->endpoint == NULL) return false;
+    snprintf(endpoint, sizeof endpoint, "inproc://key-of-%p", (void *)socket);
+    socket->monitor = zmq_socket(net->context, ZMQ_PAIR);
+    return socket->monitor != NULL && zmq_setsockopt(socket->monitor, ZMQ_LINGER, &linger_ms, sizeof linger_ms) == 0 &&
+           zmq_socket_monitor(socket->handle, endpoint, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) == 0 &&
+           zmq_connect(socket->monitor, endpoint) == 0;
+}
+
 static struct socket *open_socket(struct net *net, int type, const char *endpoint)
 {
     struct socket *socket = calloc(1, sizeof *socket);
@@ -212,7 +234,8 @@ static struct socket *open_socket(struct net *net, int type, const char *endpoin
     zmq_msg_init(&socket->received);
     socket->handle = zmq_socket(net->context, type);
     if (socket->handle != NULL && set_common(socket->handle) &&
-        (socket->routes ? set_router(socket->handle) : set_dealer(socket->handle)) && set_keys(net, socket, endpoint))
+        (socket->routes ? set_router(socket->handle) : set_dealer(socket->handle)) && set_keys(net, socket, endpoint) &&
+        watch_key(net, socket, endpoint))
         return socket;
     const int error = errno;
     socket_close(socket);
@@ -291,10 +314,13 @@ void socket_close(struct socket *socket)
 {
     if (socket == NULL) return;
     zmq_msg_close(&socket->received);
+    if (socket->monitor != NULL) zmq_socket_monitor(socket->handle, NULL, 0);
+    if (socket->monitor != NULL) zmq_close(socket->monitor);
     if (socket->handle != NULL) zmq_close(socket->handle);
     buffer_free(&socket->sent);
     if (socket->file != NULL) unlink(socket->file);
     free(socket->file);
+    free(socket->endpoint);
     free(socket);
 }
 
@@ -315,6 +341,18 @@ static bool has_event(struct socket *socket, int event)
 bool socket_ready(struct socket *socket)
 {
     return has_event(socket, ZMQ_POLLIN);
+}
+
+bool socket_key_refused(struct socket *socket)
+{
+    uint8_t event[6]; /* its number and value; the address follows */
+    char address[MESSAGE_ENDPOINT_BYTES];
+    while (socket->monitor != NULL && zmq_recv(socket->monitor, event, sizeof event, ZMQ_DONTWAIT) >= 0) {
+        zmq_recv(socket->monitor, address, sizeof address, ZMQ_DONTWAIT);
+        socket->key_refused = true; /* nothing else is watched for */
+        socket->show_due_ms = clock_ms() + REFUSED_MS;
+    }
+    return socket->key_refused;
 }
 
 bool socket_can_send(struct socket *socket)
@@ -442,17 +480,40 @@ enum socket_result socket_receive(struct socket *socket, struct socket_id *from,
     return message_decode(bytes, message, why) ? SOCKET_OK : SOCKET_ERROR;
 }
 
+/* ZeroMQ gives a connection up for good when its key is refused. How long to wait at most: till the key is due to be
+ * shown again, when that is before timeout_ms (-1: never). */
+static int64_t show_key_again(struct socket *socket, int64_t timeout_ms)
+{
+    if (!socket_key_refused(socket) || socket->show_due_ms == 0) return timeout_ms;
+    const uint64_t now_ms = clock_ms();
+    if (now_ms < socket->show_due_ms) {
+        const int64_t left_ms = (int64_t)(socket->show_due_ms - now_ms);
+        return timeout_ms < 0 || left_ms < timeout_ms ? left_ms : timeout_ms;
+    }
+    socket->show_due_ms = 0; /* until it is refused again */
+    socket->key_refused = false;
+    zmq_disconnect(socket->handle, socket->endpoint);
+    zmq_connect(socket->handle, socket->endpoint);
+    return timeout_ms;
+}
+
 void socket_wait(struct socket *const *sockets, size_t count, int extra_fd, int64_t timeout_ms)
 {
     assert(count <= WAIT_SOCKETS_MAX);
-    zmq_pollitem_t items[WAIT_SOCKETS_MAX + 1];
+    zmq_pollitem_t items[2 * WAIT_SOCKETS_MAX + 1];
+    size_t item_count = count;
     for (size_t at = 0; at < count; at++) {
+        if (sockets[at]->monitor != NULL) {
+            timeout_ms = show_key_again(sockets[at], timeout_ms);
+            items[item_count++] = (zmq_pollitem_t){.socket = sockets[at]->monitor, .events = ZMQ_POLLIN};
+        }
         const short room = sockets[at]->refused ? ZMQ_POLLOUT : 0;
         items[at] = (zmq_pollitem_t){.socket = sockets[at]->handle, .events = (short)(ZMQ_POLLIN | room)};
-        sockets[at]->refused = false;
     }
-    if (extra_fd >= 0) items[count] = (zmq_pollitem_t){.fd = extra_fd, .events = ZMQ_POLLIN};
+    if (extra_fd >= 0) items[item_count++] = (zmq_pollitem_t){.fd = extra_fd, .events = ZMQ_POLLIN};
     /* zmq_poll asks each socket for its events before it sleeps, so nothing that came since the last
      * receive is missed, although the sockets' descriptors only tell of changes. */
-    zmq_poll(items, (int)count + (extra_fd >= 0), timeout_ms < 0 ? -1 : (long)timeout_ms);
+    zmq_poll(items, (int)item_count, timeout_ms < 0 ? -1 : (long)timeout_ms);
+    for (size_t at = 0; at < count; at++) /* one that was woken by something else still waits for room */
+        if ((items[at].revents & ZMQ_POLLOUT) != 0) sockets[at]->refused = false;
 }

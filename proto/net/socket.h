@@ -61,13 +61,16 @@ void socket_close(struct socket *socket);
 int socket_fd(const struct socket *socket);
 bool socket_ready(struct socket *socket);
 
+/* Whether the server of a DEALER refused its key. socket_wait tries again a second later: the key may become known. */
+bool socket_key_refused(struct socket *socket);
+
 /* Whether a send may go out now: a DEALER has a connection, with room. */
 bool socket_can_send(struct socket *socket);
 
 enum socket_result { SOCKET_OK, SOCKET_EMPTY, SOCKET_GONE, SOCKET_FULL, SOCKET_ERROR };
 
 /* Sends one message; to: the peer of a ROUTER, NULL for a DEALER. Never blocks. SOCKET_GONE: no such
- * peer, or no connection (a DEALER says so of a full queue too, as it cannot tell them apart; the next
+ * peer, or no connection (a DEALER says so of a full queue too, as it cannot tell them apart;
  * socket_wait then also returns once there is room); SOCKET_FULL: the peer's queue is full;
  * SOCKET_ERROR: the message is too large, or memory ran out. */
 enum socket_result socket_send(struct socket *socket, const struct socket_id *to, const struct message *message);
