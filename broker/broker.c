@@ -174,7 +174,8 @@ static bool another_could_try(const struct broker *broker, const struct fault *f
 {
     const struct worker *worker = roster_first(&broker->roster);
     for (; worker != NULL; worker = roster_next(&broker->roster, worker))
-        if (worker->instance != instance && (fault == NULL || !fault_met(fault, worker->instance))) return true;
+        if (worker->instance != instance && !worker->draining && (fault == NULL || !fault_met(fault, worker->instance)))
+            return true;
     return false;
 }
 
@@ -351,6 +352,7 @@ static void take_heartbeat(const struct step *step, struct worker *worker, const
     const uint64_t room = message->heartbeat.room < WORKER_LEASES ? message->heartbeat.room : WORKER_LEASES;
     roster_limit(&broker->roster, worker, held + room);
     if (worker->told_ms + broker->setup.heartbeat_ms / 2 <= step->now_ms) welcome_worker(step, worker);
+    if (worker->draining && room > 0) send_to(step, &worker->peer, MESSAGE_DRAIN); /* it has not heard of it */
 }
 
 static void take_done(const struct step *step, struct worker *worker, const struct message *message)
@@ -609,6 +611,20 @@ static void take_retry(const struct step *step, const struct message *message)
     accept(step, ledger, true);
 }
 
+static void take_drain(const struct step *step, const struct message *message)
+{
+    struct roster *roster = &step->broker->roster;
+    struct worker *worker = roster_of_name(roster, message->drain.name);
+    if (worker == NULL) {
+        answer_error(step, ERROR_UNKNOWN, "no such worker");
+        return;
+    }
+    send_to(step, &step->from, MESSAGE_ACCEPTED)->send.known = worker->draining;
+    if (!worker->draining) note_name(step, NOTE_WORKER_DRAINING, worker->name);
+    roster_drain(roster, worker);
+    send_to(step, &worker->peer, MESSAGE_DRAIN);
+}
+
 static void take_fetch(const struct step *step, const struct message *message)
 {
     const struct digest *digest = &message->fetch.digest;
@@ -684,6 +700,12 @@ static void take_message(const struct step *step, const struct message *message)
         break;
     case MESSAGE_RETRY:
         take_retry(step, message);
+        break;
+    case MESSAGE_DRAIN:
+        take_drain(step, message);
+        break;
+    case MESSAGE_WORKERS:
+        send_to(step, &step->from, MESSAGE_ROSTER)->send.from = message->workers.from;
         break;
     case MESSAGE_HEARTBEAT:
     case MESSAGE_DONE:
@@ -913,6 +935,7 @@ void broker_step(struct broker *broker, const struct broker_event *event, struct
 {
     const struct step step = {broker, effects, event->now_ms, event->peer};
     effects->count = 0;
+    broker->now_ms = event->now_ms;
     if (broker->began_ms == 0) broker->began_ms = event->now_ms;
     switch (event->kind) {
     case BROKER_MESSAGE:

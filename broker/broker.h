@@ -66,7 +66,8 @@ enum broker_note {
     NOTE_SWEEP_DOUBTED,  /* a finished sweep runs until the aggregator says what it still holds */
     NOTE_SWEEP_STALLED,  /* only parked blocks are left */
     NOTE_SWEEP_PAUSED,
-    NOTE_SWEEP_RESUMED /* after a pause, or to try parked blocks again */
+    NOTE_SWEEP_RESUMED, /* after a pause, or to try parked blocks again */
+    NOTE_WORKER_DRAINING
 };
 
 struct broker_effect {
@@ -87,6 +88,7 @@ struct broker_effect {
                 } lease;
                 enum message_item item; /* the shell adds the bytes, or answers ERROR_UNKNOWN */
                 bool known;
+                uint64_t from; /* of a ROSTER */
                 struct {
                     enum message_error code;
                     const char *text;

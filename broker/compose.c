@@ -76,6 +76,42 @@ static uint64_t heartbeat_ms_for(const struct broker *broker, const struct peer 
     return wanted_ms > setup->heartbeat_ms ? wanted_ms : setup->heartbeat_ms;
 }
 
+static enum worker_state state_of(const struct worker *worker)
+{
+    if (worker->draining) return WORKER_DRAINING;
+    if (worker->lease_count > 0) return WORKER_BUSY;
+    return worker->lease_limit > 0 ? WORKER_IDLE : WORKER_UNREACHED;
+}
+
+static void fill_worker(const struct worker *worker, uint64_t now_ms, struct worker_status *status)
+{
+    *status = (struct worker_status){.state = state_of(worker),
+                                     .leases = worker->lease_count,
+                                     .blocks = worker->blocks_done,
+                                     .blocks_per_1000s = (uint64_t)(meter_rate(worker->meter, now_ms) * 1000),
+                                     .silent_ms = now_ms - worker->seen_ms};
+    memcpy(status->name, worker->name, sizeof status->name);
+}
+
+static void fill_roster(const struct broker *broker, uint64_t from, struct message *message)
+{
+    message->roster.next = 0;
+    message->roster.count = 0;
+    for (uint64_t slot = from; slot < WORKERS_MAX && message->roster.next == 0; slot++) {
+        const struct worker *worker = &broker->roster.slots[slot];
+        if (peer_is_nobody(&worker->peer)) continue;
+        if (message->roster.count == MESSAGE_WORKERS_MAX) message->roster.next = slot;
+        else fill_worker(worker, broker->now_ms, &message->roster.list[message->roster.count++]);
+    }
+}
+
+static void fill_drain(const struct broker *broker, const struct peer *to, struct message *message)
+{
+    const struct worker *worker = roster_of_peer(&broker->roster, to);
+    memset(message->drain.name, 0, sizeof message->drain.name);
+    if (worker != NULL) memcpy(message->drain.name, worker->name, sizeof message->drain.name);
+}
+
 static void fill_error(const struct broker_effect *effect, struct message *message)
 {
     message->error.code = effect->send.error.code;
@@ -111,6 +147,12 @@ bool broker_compose(const struct broker *broker, const struct broker_effect *eff
         return true;
     case MESSAGE_WANTED:
         fill_wanted(broker, message);
+        return true;
+    case MESSAGE_ROSTER:
+        fill_roster(broker, effect->send.from, message);
+        return true;
+    case MESSAGE_DRAIN:
+        fill_drain(broker, &effect->send.to, message);
         return true;
     case MESSAGE_ERROR:
         fill_error(effect, message);

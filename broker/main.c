@@ -129,6 +129,7 @@ static void log_note(const struct broker_effect *effect)
         [NOTE_SWEEP_STALLED] = {LOG_ERROR, "sweep-stalled"},
         [NOTE_SWEEP_PAUSED] = {LOG_INFO, "sweep-paused"},
         [NOTE_SWEEP_RESUMED] = {LOG_INFO, "sweep-resumed"},
+        [NOTE_WORKER_DRAINING] = {LOG_INFO, "worker-draining"},
     };
     char hex[DIGEST_HEX_BYTES] = "-";
     if (!digest_is_zero(&effect->sweep)) digest_to_hex(&effect->sweep, hex);

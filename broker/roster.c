@@ -110,7 +110,7 @@ static void place(struct roster *roster, struct worker *worker)
 {
     const uint32_t slot = roster_slot(roster, worker);
     const uint32_t limit = worker->alone && worker->lease_limit > 1 ? 1 : worker->lease_limit;
-    if (worker->lease_count < limit) line_join(&roster->room[worker->lease_count], slot);
+    if (worker->lease_count < limit && !worker->draining) line_join(&roster->room[worker->lease_count], slot);
     else line_leave(roster->room_links, slot);
 }
 
@@ -181,6 +181,12 @@ void roster_note_lease(struct roster *roster, struct worker *worker, uint64_t to
 void roster_set_alone(struct roster *roster, struct worker *worker)
 {
     worker->alone = true;
+    place(roster, worker);
+}
+
+void roster_drain(struct roster *roster, struct worker *worker)
+{
+    worker->draining = true;
     place(roster, worker);
 }
 

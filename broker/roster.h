@@ -34,6 +34,7 @@ struct worker {
     uint64_t told_ms;               /* last message to it */
     uint64_t told_endpoint;         /* which aggregator endpoint it knows, by number */
     bool alone;                     /* holds a lease under suspicion, and gets no other with it */
+    bool draining;                  /* gets no lease any more */
     bool moved;                     /* speaks from a new socket; leases sent to the old one may be lost */
     uint64_t leases[WORKER_LEASES]; /* tokens */
     uint32_t lease_count;
@@ -77,6 +78,7 @@ void roster_touch(struct roster *roster, struct worker *worker, uint64_t now_ms)
 
 void roster_note_lease(struct roster *roster, struct worker *worker, uint64_t token);
 void roster_set_alone(struct roster *roster, struct worker *worker); /* until its lease ends */
+void roster_drain(struct roster *roster, struct worker *worker);
 void roster_drop_lease(struct roster *roster, struct worker *worker, uint64_t token);
 
 /* How many leases it takes in all. */

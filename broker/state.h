@@ -14,6 +14,7 @@ struct aggregator {
 struct broker {
     struct broker_setup setup;
     struct broker_counters counters;
+    uint64_t now_ms;   /* of the last step */
     uint64_t began_ms; /* of the first step; 0: not yet */
     struct roster roster;
     struct lease_table leases;

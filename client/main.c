@@ -25,6 +25,11 @@ static const struct command commands[] = {
      OPTION_POPULATION | OPTION_SWEEP | OPTION_QUIET | OPTION_BROKER, command_submit},
     {"status", "[SWEEP]", "the sweeps of a broker, or one of them", OPTION_JSON | OPTION_BROKER, command_status},
     {"cancel", "SWEEP", "stop a sweep at a broker", OPTION_BROKER, command_cancel},
+    {"pause", "SWEEP", "lend nothing more of a sweep until it is resumed", OPTION_BROKER, command_pause},
+    {"resume", "SWEEP", "go on with a paused sweep", OPTION_BROKER, command_resume},
+    {"retry", "SWEEP", "try the parked blocks of a sweep again", OPTION_BROKER, command_retry},
+    {"workers", NULL, "the workers of a broker", OPTION_JSON | OPTION_BROKER, command_workers},
+    {"drain", "WORKER", "let a worker finish what it has, and end", OPTION_BROKER, command_drain},
     {"keygen", "DIR", "make the keys of servers, workers and people", OPTION_ROLE, command_keygen},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)

@@ -236,7 +236,7 @@ static void wait(struct shell *shell)
 
 static void serve(struct shell *shell)
 {
-    while (!stop_wanted(shell)) {
+    while (!stop_wanted(shell) && !session_has_left(shell->session)) {
         if (session_next_due_ms(shell->session) <= clock_ms())
             step(shell, &(struct session_event){.kind = SESSION_TICK}, 0);
         wait(shell);

@@ -63,6 +63,7 @@ struct session {
     uint32_t fetching; /* place of the sweep that a FETCH is out for, or NO_PLACE */
     uint64_t fetch_due_ms;
     uint64_t steps;
+    bool leaving, left;   /* it takes nothing more; it has said GOODBYE */
     struct sweep decoded; /* scratch */
 };
 
@@ -549,6 +550,10 @@ static void take_lease(const struct step *step, const struct message *message)
     struct session *session = step->session;
     const struct block_range blocks = message->lease.blocks;
     if (find_lease(session, message->lease.token) != NULL) return;
+    if (session->leaving) {
+        report_failure(step, message->lease.token, &message->lease.sweep, blocks, CAUSE_SHUTDOWN, "the worker leaves");
+        return;
+    }
     if (session->lease_count == SESSION_LEASES_MAX || blocks.count == 0) {
         /* The broker thinks that there is room, and would lend the same again at once. */
         if (session->link == LINK_REGISTERED) beat(step);
@@ -597,6 +602,9 @@ static void take_from_broker(const struct step *step, const struct message *mess
         break;
     case MESSAGE_CANCEL:
         take_cancel(step, message);
+        break;
+    case MESSAGE_DRAIN:
+        step->session->leaving = true;
         break;
     case MESSAGE_ITEM:
         take_item(step, message);
@@ -648,11 +656,23 @@ static void take_writable(const struct step *step, enum session_peer peer)
 static void hand_back(const struct step *step)
 {
     struct session *session = step->session;
+    if (session->left) return;
     while (session->lease_count > 0) {
         const struct held lease = session->leases[0];
         fail_lease(step, lease.token, lease.blocks, CAUSE_SHUTDOWN, "the worker stops");
     }
     send(step, MESSAGE_GOODBYE);
+}
+
+/* A drained worker leaves once nothing of what it took is left to be told. */
+static void leave_when_done(const struct step *step)
+{
+    struct session *session = step->session;
+    if (!session->leaving || session->left || session->lease_count > 0) return;
+    for (uint32_t slot = 0; slot < SESSION_PARTS_MAX; slot++)
+        if (session->parts[slot].state != PART_FREE) return;
+    send(step, MESSAGE_GOODBYE);
+    session->left = true;
 }
 
 void session_step(struct session *session, const struct session_event *event, struct session_effects *effects)
@@ -688,6 +708,7 @@ void session_step(struct session *session, const struct session_event *event, st
     fetch_missing(&step);
     compute_next(&step);
     send_parts(&step);
+    leave_when_done(&step);
 }
 
 static uint64_t sooner(uint64_t a, uint64_t b)
@@ -723,7 +744,8 @@ static void compose_heartbeat(const struct session *session, struct message *mes
 {
     message->heartbeat.token_count = session->lease_count;
     for (uint32_t at = 0; at < session->lease_count; at++) message->heartbeat.tokens[at] = session->leases[at].token;
-    message->heartbeat.room = session->lease_count < SESSION_ROOM ? SESSION_ROOM - session->lease_count : 0;
+    message->heartbeat.room =
+        !session->leaving && session->lease_count < SESSION_ROOM ? SESSION_ROOM - session->lease_count : 0;
 }
 
 static void compose_failed(const struct session_effect *effect, struct message *message)
@@ -777,6 +799,11 @@ const char *session_aggregator(const struct session *session)
 bool session_is_registered(const struct session *session)
 {
     return session->link == LINK_REGISTERED;
+}
+
+bool session_has_left(const struct session *session)
+{
+    return session->left;
 }
 
 size_t session_lease_count(const struct session *session)

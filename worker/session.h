@@ -110,4 +110,5 @@ void session_compose(const struct session *session, const struct session_effect 
 /* Empty: not known yet. Borrowed until the next step. */
 const char *session_aggregator(const struct session *session);
 bool session_is_registered(const struct session *session);
+bool session_has_left(const struct session *session); /* it was drained: nothing more is to be done */
 size_t session_lease_count(const struct session *session);

@@ -1135,6 +1135,84 @@ Test(broker, a_cancelled_sweep_calls_its_leases_back)
     close_bench(bench);
 }
 
+/* Workers */
+
+static void drain(struct bench *bench, const char *name)
+{
+    bench->message.kind = MESSAGE_DRAIN;
+    strcpy(bench->message.drain.name, name);
+    deliver(bench, client);
+}
+
+Test(broker, a_drained_worker_keeps_what_it_has_and_gets_nothing_more)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 100);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    drain(bench, "w1");
+    const struct broker_effect *order = find_send(bench, one, MESSAGE_DRAIN);
+    cr_assert_not_null(order);
+    cr_assert_not(find_send(bench, client, MESSAGE_ACCEPTED)->send.known);
+    cr_assert(broker_compose(bench->broker, order, &bench->message));
+    cr_assert_str_eq(bench->message.drain.name, "w1");
+    struct lent lent = oldest_lease(bench, "w1");
+    cr_assert_neq(lent.token, 0);
+    while ((lent = oldest_lease(bench, "w1")).token != 0) {
+        done(bench, one, lent.token, lent.blocks, 1000);
+        cr_assert_eq(count_leases(bench, one), 0);
+    }
+    heartbeat(bench, one, 2, 0, NULL);
+    cr_assert_eq(count_leases(bench, one), 0);
+    cr_assert_not_null(find_send(bench, one, MESSAGE_DRAIN), "a worker with room has not heard of it");
+    heartbeat(bench, one, 0, 0, NULL);
+    cr_assert_null(find_send(bench, one, MESSAGE_DRAIN));
+    drain(bench, "w1");
+    cr_assert(find_send(bench, client, MESSAGE_ACCEPTED)->send.known);
+    drain(bench, "w2");
+    cr_assert_eq(find_send(bench, client, MESSAGE_ERROR)->send.error.code, ERROR_UNKNOWN);
+    bench->message.kind = MESSAGE_GOODBYE;
+    deliver(bench, one);
+    hello(bench, one, ROLE_WORKER, "w1", 2);
+    cr_assert_geq(count_leases(bench, one), 1, "the next start is another worker");
+    close_bench(bench);
+}
+
+Test(broker, every_worker_is_listed_once_over_several_messages)
+{
+    struct bench *bench = open_bench();
+    char name[16];
+    const uint32_t count = 2 * MESSAGE_WORKERS_MAX + 10;
+    submit(bench, "s", 1);
+    for (uint32_t at = 0; at < count; at++) {
+        struct peer peer = {.size = 4};
+        memcpy(peer.bytes, &at, sizeof at);
+        snprintf(name, sizeof name, "w%u", at);
+        hello(bench, peer, ROLE_WORKER, name, at);
+    }
+    drain(bench, "w7");
+    bench->now_ms += 250;
+    uint32_t listed = 0, busy = 0, draining = 0, messages = 0;
+    uint64_t from = 0;
+    do {
+        bench->message.kind = MESSAGE_WORKERS;
+        bench->message.workers.from = from;
+        deliver(bench, client);
+        cr_assert(broker_compose(bench->broker, find_send(bench, client, MESSAGE_ROSTER), &bench->message));
+        for (uint32_t at = 0; at < bench->message.roster.count; at++) {
+            const struct worker_status *worker = &bench->message.roster.list[at];
+            snprintf(name, sizeof name, "w%u", listed++);
+            cr_assert_str_eq(worker->name, name);
+            cr_assert_eq(worker->silent_ms, 250);
+            cr_assert_eq(worker->leases, worker->state == WORKER_BUSY);
+            busy += worker->state == WORKER_BUSY;
+            draining += worker->state == WORKER_DRAINING;
+        }
+        from = bench->message.roster.next;
+    } while (from != 0 && ++messages < 10);
+    cr_assert(listed == count && busy == 1 && draining == 1, "%u, %u, %u", listed, busy, draining);
+    close_bench(bench);
+}
+
 /* Meeting */
 
 Test(broker, strangers_are_told_so)

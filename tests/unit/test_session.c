@@ -561,6 +561,51 @@ Test(session, stopping_hands_every_lease_back)
     close_bench(bench);
 }
 
+Test(session, a_drained_worker_finishes_what_it_has_and_leaves)
+{
+    struct bench *bench = open_computing(1);
+    bench->message.kind = MESSAGE_DRAIN;
+    strcpy(bench->message.drain.name, "w1");
+    deliver(bench, SESSION_BROKER);
+    cr_assert_null(find_send(bench, MESSAGE_GOODBYE), "it computes");
+    lease(bench, 78, 10, 1);
+    const struct session_effect *refusal = find_send(bench, MESSAGE_FAILED);
+    cr_assert_not_null(refusal, "it takes nothing more");
+    cr_assert(refusal->token == 78 && refusal->cause == CAUSE_SHUTDOWN);
+    tick(bench, 500);
+    const struct session_effect *beat = find_send(bench, MESSAGE_HEARTBEAT);
+    cr_assert_not_null(beat);
+    session_compose(bench->session, beat, &bench->message);
+    cr_assert(bench->message.heartbeat.room == 0 && bench->message.heartbeat.token_count == 1);
+    computed(bench, 0, 100, NULL, 0);
+    cr_assert_null(find_send(bench, MESSAGE_GOODBYE), "its result is not on disk yet");
+    bench->message.kind = MESSAGE_FOLDED;
+    bench->message.folded.sweep = bench->id;
+    bench->message.folded.level = 0;
+    bench->message.folded.index = 0;
+    bench->message.folded.outcome = FOLD_NEW;
+    deliver(bench, SESSION_AGGREGATOR);
+    const struct session_effect *done = find_send(bench, MESSAGE_DONE), *goodbye = find_send(bench, MESSAGE_GOODBYE);
+    cr_assert_not_null(done);
+    cr_assert_not_null(goodbye);
+    cr_assert_lt(done, goodbye);
+    cr_assert(session_has_left(bench->session));
+    step(bench, (struct session_event){.kind = SESSION_STOP});
+    cr_assert_eq(bench->effects.count, 0, "it has said so");
+    close_bench(bench);
+}
+
+Test(session, a_drained_worker_that_has_nothing_leaves_at_once)
+{
+    struct bench *bench = open_registered();
+    bench->message.kind = MESSAGE_DRAIN;
+    strcpy(bench->message.drain.name, "w1");
+    deliver(bench, SESSION_BROKER);
+    cr_assert_not_null(find_send(bench, MESSAGE_GOODBYE));
+    cr_assert(session_has_left(bench->session));
+    close_bench(bench);
+}
+
 Test(session, leases_beyond_its_bound_are_given_back)
 {
     struct bench *bench = open_computing(1);
