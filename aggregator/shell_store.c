@@ -17,10 +17,13 @@
 #define STORE_FORMAT    1
 #define STORE_WHY_BYTES 512
 #define KEY_BYTES       128
+#define KEPT_MAX        8u
 #define WAL_KEPT_BYTES  "67108864" /* the log shrinks back to this after a burst */
 
 struct store {
     sqlite3 *db;
+    sqlite3_stmt *kept[KEPT_MAX]; /* owned: changes that were made before, not in use */
+    size_t kept_count;
     int lock_fd;
     bool changing; /* a transaction is open */
     bool counter_damaged, identity_damaged;
@@ -61,11 +64,31 @@ static bool execute(struct store *store, const char *sql, const char *deed)
     return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK || complain(store, deed);
 }
 
-/* NULL is taken by the binders and by run, which then reports what went wrong here. */
+/* A statement that was kept, or a new one; the caller ends it by sqlite3_finalize, or keeps it for the next
+ * time. NULL is taken by the binders and by run, which then reports what went wrong here. */
 static sqlite3_stmt *prepare(struct store *store, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
+    for (size_t at = 0; at < store->kept_count; at++) {
+        if (strcmp(sqlite3_sql(store->kept[at]), sql) != 0) continue;
+        statement = store->kept[at];
+        store->kept[at] = store->kept[--store->kept_count];
+        return statement;
+    }
     return sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) == SQLITE_OK ? statement : NULL;
+}
+
+/* Ends the use of a statement. Compiling one takes longer than running it. */
+static void keep(struct store *store, sqlite3_stmt *statement)
+{
+    if (!statement) return;
+    if (store->kept_count == KEPT_MAX) {
+        sqlite3_finalize(statement);
+        return;
+    }
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    store->kept[store->kept_count++] = statement;
 }
 
 /* What is bound outlives the statement. */
@@ -123,7 +146,7 @@ static bool run(struct store *store, sqlite3_stmt *statement, const char *deed)
 {
     bool ran = statement && begin(store) && sqlite3_step(statement) == SQLITE_DONE;
     if (!ran) complain(store, deed);
-    sqlite3_finalize(statement);
+    keep(store, statement);
     return ran;
 }
 
@@ -421,6 +444,7 @@ void store_close(struct store *store)
 {
     if (!store) return;
     if (store->changing) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    while (store->kept_count > 0) sqlite3_finalize(store->kept[--store->kept_count]);
     sqlite3_close(store->db);
     if (store->lock_fd >= 0) close(store->lock_fd);
     free(store);
