@@ -43,6 +43,13 @@ static struct {
     const char *only;  /* words of `parts` in it; NULL: all */
 } options = {.blocks = 8000000, .singly = 40000, .ping_seconds = 3};
 
+struct cost { /* of a block that is leased by itself, in microseconds of processor time */
+    char name[NAME_BYTES];
+    double broker_us, aggregator_us;
+};
+
+static struct cost costs[16];
+static size_t cost_count;
 static struct rate rates[ROWS_MAX];
 static size_t rate_count;
 static struct bound bounds[16];
@@ -177,7 +184,8 @@ static void gather(struct cluster *cluster, struct crowd *crowd, size_t workers)
     if (watch.asked) cluster_ask_status(cluster, &all_sweeps, QUEUE_PATIENCE_MS); /* takes the last answer in */
 }
 
-static double rate_of_crowd(bool over_tcp, size_t workers, enum crowd_manner manner, uint64_t blocks)
+/* cost: NULL, or where to say what it cost broker and aggregator. */
+static double rate_of_crowd(bool over_tcp, size_t workers, enum crowd_manner manner, uint64_t blocks, struct cost *cost)
 {
     struct cluster cluster;
     struct watch watch = {.cluster = &cluster};
@@ -188,10 +196,15 @@ static double rate_of_crowd(bool over_tcp, size_t workers, enum crowd_manner man
     crowd_behave(crowd, manner);
     gather(&cluster, crowd, workers);
     make_empty_sweep(&sweep, "empty", blocks);
+    const uint64_t broker_us = process_cpu_us(cluster.broker), aggregator_us = process_cpu_us(cluster.aggregator);
     const uint64_t start_us = clock_us();
     cluster_submit(&cluster, &sweep, &watch.id);
     if (!crowd_work(crowd, sweep_is_done, &watch)) stop("the sweep is not done in time");
     const double seconds = (double)(clock_us() - start_us) / 1e6;
+    if (cost != NULL) {
+        cost->broker_us = (double)(process_cpu_us(cluster.broker) - broker_us) / (double)blocks;
+        cost->aggregator_us = (double)(process_cpu_us(cluster.aggregator) - aggregator_us) / (double)blocks;
+    }
     crowd_close(crowd);
     cluster_close(&cluster);
     return (double)blocks / seconds;
@@ -203,7 +216,7 @@ static void measure_rates(bool over_tcp)
     char name[NAME_BYTES];
     for (size_t at = 0; at < 3; at++) rate_of_programs(over_tcp, workers[at]);
     for (size_t at = 0; at < 3; at++) {
-        const double rate = rate_of_crowd(over_tcp, workers[at], CROWD_COMPUTES, options.blocks);
+        const double rate = rate_of_crowd(over_tcp, workers[at], CROWD_COMPUTES, options.blocks, NULL);
         snprintf(name, sizeof name, "Goldthread, %s, %zu simulated worker%s", transport(over_tcp), workers[at],
                  workers[at] == 1 ? "" : "s");
         note_rate(name, rate);
@@ -216,9 +229,11 @@ static void measure_singly(bool over_tcp)
     static const size_t workers[] = {8, 64, 512};
     char name[NAME_BYTES];
     for (size_t at = 0; at < 3; at++) {
-        const double rate = rate_of_crowd(over_tcp, workers[at], CROWD_SINGLY, options.singly);
+        struct cost *cost = &costs[cost_count++];
+        const double rate = rate_of_crowd(over_tcp, workers[at], CROWD_SINGLY, options.singly, cost);
         snprintf(name, sizeof name, "Goldthread, %s, %zu simulated workers, a lease for each block",
                  transport(over_tcp), workers[at]);
+        snprintf(cost->name, NAME_BYTES, "%s, %zu simulated workers", transport(over_tcp), workers[at]);
         note_rate(name, rate);
     }
 }
@@ -383,6 +398,13 @@ static void print_rates(void)
                rates[at].per_second / rates[0].per_second);
 }
 
+static void print_costs(void)
+{
+    printf("\n| a block leased by itself costs | broker, us | aggregator, us |\n| --- | ---: | ---: |\n");
+    for (size_t at = 0; at < cost_count; at++)
+        printf("| %s | %.1f | %.1f |\n", costs[at].name, costs[at].broker_us, costs[at].aggregator_us);
+}
+
 static void print_bounds(void)
 {
     printf("\n| bound | allowed | measured | met |\n| --- | --- | --- | --- |\n");
@@ -450,6 +472,7 @@ int main(int argc, char **argv)
     for (int tcp = 0; tcp < 2; tcp++)
         if (is_asked("idle")) measure_idleness(tcp);
     if (rate_count > 0) print_rates();
+    if (cost_count > 0) print_costs();
     if (bound_count > 0) print_bounds();
     for (size_t at = 0; at < bound_count; at++)
         if (!bounds[at].met) return 1;
