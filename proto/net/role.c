@@ -25,7 +25,8 @@ enum key_role role_from_name(const char *name)
 #define EVERY_PEER (OF(AGGREGATOR) | OF(WORKER) | OF(CLIENT) | OF(ADMIN))
 #define ASKERS     (OF(CLIENT) | OF(ADMIN))
 
-/* Who may send which kind; 0: only servers do, and not to each other's bound sockets. */
+/* Who may send which kind; 0: only servers do, and not to each other's bound sockets. Results belong to a sweep, which
+ * whoever asks for them fetches too. */
 static const unsigned senders[MESSAGE_KIND_END] = {
     [MESSAGE_HELLO] = EVERY_PEER, /* see below */
     [MESSAGE_GOODBYE] = EVERY_PEER, [MESSAGE_FETCH] = EVERY_PEER,    [MESSAGE_HEARTBEAT] = OF(AGGREGATOR) | OF(WORKER),
