@@ -40,6 +40,22 @@ static char *trim(char *text)
     return text;
 }
 
+/* Values of a configuration file live as long as the program, whoever still points to them. */
+static struct kept_value {
+    struct kept_value *next;
+    char text[];
+} * kept_values;
+
+static const char *keep_value(const char *value)
+{
+    struct kept_value *kept = malloc(sizeof *kept + strlen(value) + 1);
+    if (kept == NULL) return NULL;
+    strcpy(kept->text, value);
+    kept->next = kept_values;
+    kept_values = kept;
+    return kept->text;
+}
+
 /* A switch is turned on by `name = yes`; `no` leaves it off. */
 static bool apply_line(const struct flag_table *table, void *context, const char *name, const char *value, char *why)
 {
@@ -54,7 +70,7 @@ static bool apply_line(const struct flag_table *table, void *context, const char
         return false;
     }
     if (flag->argument == NULL) return table->apply(context, name, NULL, why);
-    char *kept = strdup(value); /* lives as long as the program */
+    const char *kept = keep_value(value);
     return kept != NULL && table->apply(context, name, kept, why);
 }
 
