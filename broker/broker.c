@@ -11,6 +11,8 @@
 /* Effects that one message may need besides what `pump` adds; pump leaves so much room. */
 #define EFFECTS_OF_MESSAGE  32
 #define HELD_RANGES_SINGLY  16
+#define BLOCK_US_BELIEVED   UINT64_C(86400000000)                    /* a day */
+#define CREDIT              (UINT64_C(10000000) * LEDGER_PASS_SCALE) /* 10 s: what a sweep that lent nothing may catch up */
 #define AGGREGATOR_SILENCES 3 /* heartbeats without a word, after which another may take its place */
 
 /* What one step works with. */
@@ -113,6 +115,16 @@ static bool has_population(const struct broker *broker, const struct digest *dig
     return false;
 }
 
+/* Tenants are told apart by the first sweep of each in the list. */
+static void name_tenants(struct broker *broker)
+{
+    for (uint32_t at = 0; at < broker->sweep_count; at++) {
+        uint32_t first = 0;
+        while (strcmp(broker->sweeps[first].tenant, broker->sweeps[at].tenant) != 0) first++;
+        broker->sweeps[at].tenant_at = first;
+    }
+}
+
 /* The sweep starts or stops being open to work: the aggregator is told, and leases are called back. */
 static void change_state(const struct step *step, struct ledger *ledger, enum sweep_state state)
 {
@@ -149,6 +161,9 @@ static bool add_done(const struct step *step, struct ledger *ledger, struct bloc
 
 static void end_lease(struct broker *broker, struct lease *lease)
 {
+    struct ledger *ledger = &broker->sweeps[lease->sweep];
+    const uint64_t undone = lease->blocks.count - range_overlap(&ledger->done, lease->blocks);
+    ledger_charge(ledger, -(int64_t)(undone * lease->each_us));
     roster_drop_lease(&broker->roster, &broker->roster.slots[lease->worker], lease->token);
     ledger_return(&broker->sweeps[lease->sweep], lease->blocks);
     lease_end(&broker->leases, lease);
@@ -195,6 +210,7 @@ static void end_lost_lease(const struct step *step, struct lease *lease, enum fa
     struct broker *broker = step->broker;
     const struct worker *worker = &broker->roster.slots[lease->worker];
     const struct blame blame = {cause, worker->instance, worker->name};
+    lease->each_us = 0; /* the time is spent */
     struct ledger *ledger = &broker->sweeps[lease->sweep];
     const struct block_range blocks = lease->blocks;
     end_lease(broker, lease);
@@ -355,6 +371,20 @@ static void take_heartbeat(const struct step *step, struct worker *worker, const
     if (worker->draining && room > 0) send_to(step, &worker->peer, MESSAGE_DRAIN); /* it has not heard of it */
 }
 
+static bool covers(struct block_range outer, struct block_range inner)
+{
+    return range_inside(inner, UINT64_MAX) && inner.first >= outer.first && range_end(inner) <= range_end(outer);
+}
+
+/* The time that blocks took stands for what they were expected to take. What does not fit the lease is not
+ * believed. */
+static void settle_charge(struct ledger *ledger, const struct lease *lease, struct block_range blocks,
+                          uint64_t compute_us)
+{
+    if (!covers(lease->blocks, blocks) || compute_us > blocks.count * BLOCK_US_BELIEVED) return;
+    ledger_charge(ledger, (int64_t)compute_us - (int64_t)(blocks.count * lease->each_us));
+}
+
 static void take_done(const struct step *step, struct worker *worker, const struct message *message)
 {
     struct broker *broker = step->broker;
@@ -369,14 +399,10 @@ static void take_done(const struct step *step, struct worker *worker, const stru
     if (ledger_is_open(ledger) && !add_done(step, ledger, blocks)) return;
     if (lease == NULL || &broker->sweeps[lease->sweep] != ledger) return;
     ledger_measure(ledger, blocks.count, message->done.compute_us);
+    settle_charge(ledger, lease, blocks, message->done.compute_us);
     worker->blocks_done += blocks.count;
     meter_add(&worker->meter, blocks.count, step->now_ms);
     if (range_overlap(&ledger->done, lease->blocks) == lease->blocks.count) end_lease(broker, lease);
-}
-
-static bool covers(struct block_range outer, struct block_range inner)
-{
-    return range_inside(inner, UINT64_MAX) && inner.first >= outer.first && range_end(inner) <= range_end(outer);
 }
 
 /* A failure ends its lease: what is not done of it is ready for anybody. */
@@ -475,6 +501,26 @@ static void keep_sweep(const struct step *step, const struct ledger *ledger, con
     effect->keep.population = message->submit.population;
 }
 
+/* False: it had all that before. */
+static bool set_share(struct broker *broker, struct ledger *ledger, uint32_t priority, uint32_t weight,
+                      const char *tenant)
+{
+    const uint32_t least = weight > 0 ? weight : 1;
+    if (ledger->priority == priority && ledger->weight == least && same_text(ledger->tenant, tenant)) return false;
+    ledger->priority = priority;
+    ledger->weight = least;
+    memset(ledger->tenant, 0, sizeof ledger->tenant);
+    memcpy(ledger->tenant, tenant, strnlen(tenant, sizeof ledger->tenant - 1));
+    name_tenants(broker);
+    return true;
+}
+
+static void take_share(const struct step *step, struct ledger *ledger, const struct message *message)
+{
+    if (set_share(step->broker, ledger, message->submit.priority, message->submit.weight, message->submit.tenant))
+        emit(step, BROKER_KEEP_SHARE)->sweep = ledger->sweep;
+}
+
 /* A sweep that is here already has no second effect, but one that failed or was cancelled runs again,
  * and so does one that stalled, and a population that was taken for built in may follow. One that is done is done again
  * when the aggregator says so: what it has lost is found by its next reports, and is computed anew. */
@@ -484,6 +530,7 @@ static void submit_again(const struct step *step, struct ledger *ledger, const s
         ledger->population_kept = true;
         keep_sweep(step, ledger, message);
     }
+    take_share(step, ledger, message);
     if (!ledger_is_open(ledger) || ledger->state == SWEEP_STALLED) {
         ledger_reopen(ledger);
         change_state(step, ledger, SWEEP_RUNNING);
@@ -525,6 +572,9 @@ static void take_submit(const struct step *step, const struct message *message)
         broker->counters.sweeps_accepted++;
         broker->aggregator.wanted_due = true;
         keep_sweep(step, ledger, message);
+        name_tenants(broker);
+        ledger->pass = broker->pass;
+        take_share(step, ledger, message);
         note_sweep(step, NOTE_SWEEP_ACCEPTED, ledger);
         accept(step, ledger, false);
     }
@@ -800,9 +850,11 @@ static void tell_wanted(const struct step *step)
 static void lend(const struct step *step, struct worker *worker, uint32_t sweep, struct block_range blocks)
 {
     struct broker *broker = step->broker;
-    const struct lease *lease = lease_grant(&broker->leases, roster_slot(&broker->roster, worker), sweep, blocks,
-                                            step->now_ms + broker->setup.lease_ms);
+    struct lease *lease = lease_grant(&broker->leases, roster_slot(&broker->roster, worker), sweep, blocks,
+                                      step->now_ms + broker->setup.lease_ms);
     assert(lease != NULL && "there are as many slots as workers may hold leases");
+    lease->each_us = ledger_expected_us(&broker->sweeps[sweep]);
+    ledger_charge(&broker->sweeps[sweep], (int64_t)(blocks.count * lease->each_us));
     broker->counters.leases_granted++;
     roster_note_lease(&broker->roster, worker, lease->token);
     worker->told_ms = step->now_ms;
@@ -860,14 +912,54 @@ static void lend_suspects(const struct step *step)
         if (broker->sweeps[at].aside.total > 0 && broker->sweeps[at].state == SWEEP_RUNNING) lend_suspects_of(step, at);
 }
 
-/* Takes from the sweep whose turn it is, so that a small sweep need not wait for a large one. */
+/* Fairness: of each tenant, the sweeps of the highest priority that have anything to lend take part, and those
+ * of all tenants share the time that is lent by weight: who has had least for its weight is next. A sweep that
+ * comes, or comes back, begins at the time of the schedule, and catches up no more than CREDIT. */
+
+static bool has_ready(const struct ledger *ledger)
+{
+    return ledger->state == SWEEP_RUNNING && ledger->taken.total < ledger->blocks;
+}
+
+static uint64_t pass_of(const struct broker *broker, const struct ledger *ledger)
+{
+    const uint64_t least = broker->pass > CREDIT ? broker->pass - CREDIT : 0;
+    return ledger->pass > least ? ledger->pass : least;
+}
+
+/* The sweep that is next; out: those that are not asked. False: none. */
+static bool choose_sweep(const struct broker *broker, const bool *out, uint32_t *chosen)
+{
+    uint32_t top[BROKER_SWEEPS_MAX] = {0}; /* by tenant: the highest priority, plus one */
+    bool found = false;
+    for (uint32_t at = 0; at < broker->sweep_count; at++) {
+        const struct ledger *ledger = &broker->sweeps[at];
+        if (out[at] || !has_ready(ledger) || ledger->priority < top[ledger->tenant_at]) continue;
+        top[ledger->tenant_at] = ledger->priority + 1;
+    }
+    for (uint32_t tried = 0; tried < broker->sweep_count; tried++) {
+        const uint32_t at = (broker->turn + tried) % broker->sweep_count;
+        const struct ledger *ledger = &broker->sweeps[at];
+        if (out[at] || !has_ready(ledger) || ledger->priority + 1 != top[ledger->tenant_at]) continue;
+        if (found && pass_of(broker, ledger) >= pass_of(broker, &broker->sweeps[*chosen])) continue;
+        *chosen = at;
+        found = true;
+    }
+    return found;
+}
+
 static bool lend_something(const struct step *step, struct worker *worker, bool ahead)
 {
     struct broker *broker = step->broker;
-    for (uint32_t tried = 0; tried < broker->sweep_count; tried++) {
-        const uint32_t sweep = (broker->turn + tried) % broker->sweep_count;
+    bool out[BROKER_SWEEPS_MAX] = {0};
+    uint32_t sweep;
+    while (choose_sweep(broker, out, &sweep)) {
+        struct ledger *ledger = &broker->sweeps[sweep];
         struct block_range blocks;
-        if (!ledger_take(&broker->sweeps[sweep], broker->roster.count, ahead, &blocks)) continue;
+        out[sweep] = true;
+        if (!ledger_take(ledger, broker->roster.count, ahead, &blocks)) continue;
+        ledger->pass = pass_of(broker, ledger);
+        if (ledger->pass > broker->pass) broker->pass = ledger->pass;
         broker->turn = sweep + 1;
         lend(step, worker, sweep, blocks);
         return true;
@@ -982,6 +1074,7 @@ bool broker_restore(struct broker *broker, struct span bytes, bool population_ke
     if (find_sweep(broker, &id) != NULL) return false;
     struct ledger *ledger = &broker->sweeps[broker->sweep_count++];
     ledger_open(ledger, &id, broker->decoded, population_kept);
+    name_tenants(broker);
     ledger->state = state;
     ledger->result = *result;
     memcpy(ledger->text, text, strnlen(text, sizeof ledger->text - 1));
@@ -1000,6 +1093,15 @@ bool broker_restore_done(struct broker *broker, const struct digest *sweep, stru
     if (ledger == NULL) return false;
     broker->restored = (uint32_t)(ledger - broker->sweeps);
     return range_inside(blocks, ledger->blocks) && ledger_done(ledger, blocks, &merged);
+}
+
+bool broker_restore_share(struct broker *broker, const struct digest *sweep, uint32_t priority, uint32_t weight,
+                          const char *tenant)
+{
+    struct ledger *ledger = find_sweep(broker, sweep);
+    if (ledger == NULL || priority > MESSAGE_PRIORITY_MAX || weight < 1 || weight > MESSAGE_WEIGHT_MAX) return false;
+    set_share(broker, ledger, priority, weight, tenant);
+    return true;
 }
 
 bool broker_restore_parked(struct broker *broker, const struct digest *sweep, const struct parked *parked)

@@ -44,6 +44,7 @@ enum broker_effect_kind {
     BROKER_KEEP_STATE,  /* the sweep's state, result and text have changed */
     BROKER_KEEP_DONE,   /* `blocks` are done; ranges kept inside them are part of them now */
     BROKER_KEEP_RANGES, /* all of the sweep's done ranges are to be kept anew */
+    BROKER_KEEP_SHARE,  /* the sweep's priority, weight and tenant have changed */
     BROKER_KEEP_PARKED, /* all of the sweep's parked blocks are to be kept anew */
     BROKER_SEND,        /* the message that broker_compose makes of this effect */
     BROKER_NOTE         /* something people may want to know */
@@ -127,6 +128,8 @@ void broker_free(struct broker *broker);
 bool broker_restore(struct broker *broker, struct span bytes, bool population_kept, enum sweep_state state,
                     const struct digest *result, const char *text, const char **why);
 bool broker_restore_done(struct broker *broker, const struct digest *sweep, struct block_range blocks);
+bool broker_restore_share(struct broker *broker, const struct digest *sweep, uint32_t priority, uint32_t weight,
+                          const char *tenant);
 bool broker_restore_parked(struct broker *broker, const struct digest *sweep, const struct parked *parked);
 
 /* Clears *effects and fills it in the order in which they are to be carried out. */

@@ -19,9 +19,11 @@ static void fill_status(const struct ledger *ledger, struct sweep_status *status
                                     .done = ledger->done.total,
                                     .leased = ledger_leased(ledger),
                                     .parked = ledger->parked_count,
-                                    .weight = 1};
+                                    .priority = ledger->priority,
+                                    .weight = ledger->weight};
     if (ledger->state == SWEEP_DONE) status->result = ledger->result;
     memcpy(status->name, ledger->name, sizeof status->name);
+    memcpy(status->tenant, ledger->tenant, sizeof status->tenant);
     memcpy(status->text, ledger->text, sizeof status->text);
     if (status->text[0] == 0) ledger_describe_parked(ledger, status->text, sizeof status->text);
 }
@@ -76,7 +78,7 @@ static uint64_t heartbeat_ms_for(const struct broker *broker, const struct peer 
     return wanted_ms > setup->heartbeat_ms ? wanted_ms : setup->heartbeat_ms;
 }
 
-static enum worker_state state_of(const struct worker *worker)
+enum worker_state worker_state_of(const struct worker *worker)
 {
     if (worker->draining) return WORKER_DRAINING;
     if (worker->lease_count > 0) return WORKER_BUSY;
@@ -85,7 +87,7 @@ static enum worker_state state_of(const struct worker *worker)
 
 static void fill_worker(const struct worker *worker, uint64_t now_ms, struct worker_status *status)
 {
-    *status = (struct worker_status){.state = state_of(worker),
+    *status = (struct worker_status){.state = worker_state_of(worker),
                                      .leases = worker->lease_count,
                                      .blocks = worker->blocks_done,
                                      .blocks_per_1000s = (uint64_t)(meter_rate(worker->meter, now_ms) * 1000),

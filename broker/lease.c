@@ -41,7 +41,11 @@ struct lease *lease_grant(struct lease_table *table, uint32_t worker, uint32_t s
 {
     uint32_t slot;
     if (!line_first(&table->unused, &slot)) return NULL;
-    table->slots[slot] = (struct lease){table->serial++ * LEASES_MAX + slot, due_ms, worker, sweep, blocks};
+    table->slots[slot] = (struct lease){.token = table->serial++ * LEASES_MAX + slot,
+                                        .due_ms = due_ms,
+                                        .worker = worker,
+                                        .sweep = sweep,
+                                        .blocks = blocks};
     line_join(&table->due, slot);
     table->count++;
     return &table->slots[slot];

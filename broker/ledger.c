@@ -16,6 +16,7 @@ void ledger_open(struct ledger *ledger, const struct digest *id, const struct sw
                               .population = sweep->population,
                               .population_kept = population_kept,
                               .state = SWEEP_RUNNING,
+                              .weight = 1,
                               .draws = sweep->draws,
                               .scenarios = sweep->scenario_count,
                               .blocks = sweep_block_count(sweep)};
@@ -187,6 +188,19 @@ bool ledger_done(struct ledger *ledger, struct block_range blocks, struct block_
     range_remove(&ledger->single, blocks); /* only advice: what stays for want of memory does no harm */
     clear_suspicion(ledger, blocks);
     return range_around(&ledger->done, blocks.first, merged);
+}
+
+void ledger_charge(struct ledger *ledger, int64_t lent_us)
+{
+    const uint64_t size = lent_us < 0 ? 0 - (uint64_t)lent_us : (uint64_t)lent_us;
+    const uint64_t change = smaller(size, LEASE_BLOCKS_MAX * BLOCK_US_MAX) * LEDGER_PASS_SCALE / ledger->weight;
+    if (lent_us >= 0) ledger->pass += change;
+    else ledger->pass -= smaller(change, ledger->pass);
+}
+
+uint64_t ledger_expected_us(const struct ledger *ledger)
+{
+    return ledger->block_us > 0 ? ledger->block_us : LEASE_TARGET_US;
 }
 
 void ledger_measure(struct ledger *ledger, uint64_t count, uint64_t compute_us)

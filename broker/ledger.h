@@ -19,6 +19,7 @@
 #define LEDGER_BACKOFF_MS      200u   /* before the second attempt, twice as long before the third */
 #define LEDGER_PATIENCE_MS     60000u /* then a worker may try again what has failed on it */
 #define LEDGER_ASIDE_MAX       4096u  /* ranges set aside; with them `taken` still fits a set */
+#define LEDGER_PASS_SCALE      1000   /* at least the largest weight, so that none is lost in rounding */
 #define LEDGER_WHY_BYTES       192
 #define LEDGER_REOPEN_MS       5000u /* how long the aggregator must lack blocks that are done here */
 #define LEASE_TARGET_US        200000u
@@ -62,6 +63,10 @@ struct ledger {
     uint64_t draws, scenarios, blocks;
     struct digest result; /* once it was done; another one would be a fault */
     char text[MESSAGE_TEXT_BYTES];
+    uint32_t priority, weight; /* weight: at least 1 */
+    char tenant[MESSAGE_NAME_BYTES];
+    uint32_t tenant_at;       /* the first sweep in the broker's list of that tenant */
+    uint64_t pass;            /* lent time in us / weight * LEDGER_PASS_SCALE: the smallest goes first */
     struct range_set done;    /* folded, as far as is known here */
     struct range_set taken;   /* done, lent, set aside or parked: the rest is ready for anybody */
     struct range_set aside;   /* under suspicion, to be lent again one by one */
@@ -100,6 +105,12 @@ void ledger_return(struct ledger *ledger, struct block_range blocks);
 /* Blocks are folded; *merged is the range of done blocks that they are part of now. False: no memory,
  * or too many ranges; nothing changed, and the blocks will be done again. */
 bool ledger_done(struct ledger *ledger, struct block_range blocks, struct block_range *merged);
+
+/* Time that was lent, or is given back when negative. */
+void ledger_charge(struct ledger *ledger, int64_t lent_us);
+
+/* What a block is expected to take, for want of better as long as a lease should. */
+uint64_t ledger_expected_us(const struct ledger *ledger);
 
 /* A measured time for `count` blocks. */
 void ledger_measure(struct ledger *ledger, uint64_t count, uint64_t compute_us);

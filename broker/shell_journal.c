@@ -38,6 +38,8 @@ enum statement {
     DROP_PARKED,
     PUT_PARKED,
     ALL_PARKED,
+    PUT_SHARE,
+    ALL_SHARES,
     STATEMENT_COUNT
 };
 
@@ -61,6 +63,9 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [DROP_PARKED] = "DELETE FROM parked WHERE sweep = ?1",
     [PUT_PARKED] = "INSERT INTO parked (sweep, block, attempts, cause, why, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [ALL_PARKED] = "SELECT sweep, block, attempts, cause, why, checksum FROM parked ORDER BY rowid",
+    [PUT_SHARE] =
+        "INSERT OR REPLACE INTO share (sweep, priority, weight, tenant, checksum) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [ALL_SHARES] = "SELECT sweep, priority, weight, tenant, checksum FROM share",
 };
 
 static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
@@ -80,10 +85,12 @@ static const char identity_schema[] =
     "CREATE TABLE IF NOT EXISTS store (one INTEGER PRIMARY KEY CHECK (one = 1), id INTEGER NOT NULL,"
     " commits INTEGER NOT NULL, witness BLOB NOT NULL, checksum BLOB NOT NULL);";
 
-/* Came later: an older journal has no parked blocks. */
+/* Came later: an older journal has no parked blocks, and sweeps that all share alike. */
 static const char parked_schema[] =
     "CREATE TABLE IF NOT EXISTS parked (sweep BLOB NOT NULL, block INTEGER NOT NULL, attempts INTEGER NOT NULL,"
-    " cause INTEGER NOT NULL, why TEXT NOT NULL, checksum BLOB NOT NULL, UNIQUE (sweep, block));";
+    " cause INTEGER NOT NULL, why TEXT NOT NULL, checksum BLOB NOT NULL, UNIQUE (sweep, block));"
+    "CREATE TABLE IF NOT EXISTS share (sweep BLOB PRIMARY KEY, priority INTEGER NOT NULL, weight INTEGER NOT NULL,"
+    " tenant TEXT NOT NULL, checksum BLOB NOT NULL);";
 
 struct journal {
     int lock_fd;
@@ -379,6 +386,25 @@ static bool keep_parked(struct journal *journal, const struct ledger *ledger)
     return kept;
 }
 
+static struct check check_share(const struct digest *sweep, uint32_t priority, uint32_t weight, const char *tenant)
+{
+    struct buffer content = {0};
+    pack_bin(&content, (struct span){sweep->bytes, DIGEST_BYTES});
+    pack_uint(&content, priority);
+    pack_uint(&content, weight);
+    pack_string(&content, tenant);
+    return check_of(&content);
+}
+
+static bool keep_share(struct journal *journal, const struct ledger *ledger)
+{
+    sqlite3_stmt *put = journal->statements[PUT_SHARE];
+    const struct check check = check_share(&ledger->sweep, ledger->priority, ledger->weight, ledger->tenant);
+    return bind_digest(put, 1, &ledger->sweep) && bind_number(put, 2, ledger->priority) &&
+           bind_number(put, 3, ledger->weight) && bind_text(put, 4, ledger->tenant) &&
+           bind_bytes(put, 5, check.bytes, sizeof check.bytes) && run(put);
+}
+
 static bool begin(struct journal *journal)
 {
     if (!journal->open) journal->open = sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
@@ -399,6 +425,8 @@ bool journal_keep(struct journal *journal, const struct broker *broker, const st
                put_done(journal, &ledger->sweep, effect->blocks);
     case BROKER_KEEP_RANGES:
         return keep_ranges(journal, ledger);
+    case BROKER_KEEP_SHARE:
+        return keep_share(journal, ledger);
     case BROKER_KEEP_PARKED:
         return keep_parked(journal, ledger);
     default:
@@ -527,6 +555,24 @@ static void restore_done(struct journal *journal, sqlite3_stmt *row, struct brok
     report_damage(journal, "done", named ? &id : NULL, first, why);
 }
 
+/* A sweep whose row is left out shares as one that asked for nothing. */
+static void restore_share(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
+{
+    struct digest id;
+    const char *why = "the row is unreadable", *tenant = (const char *)sqlite3_column_text(row, 3);
+    const sqlite3_int64 priority = sqlite3_column_int64(row, 1), weight = sqlite3_column_int64(row, 2);
+    const bool named = column_digest(row, 0, &id);
+    if (named && tenant != NULL && strlen(tenant) < MESSAGE_NAME_BYTES && priority >= 0 &&
+        priority <= MESSAGE_PRIORITY_MAX && weight >= 1 && weight <= MESSAGE_WEIGHT_MAX) {
+        why = "the checksum does not agree";
+        if (column_agrees(row, 4, check_share(&id, (uint32_t)priority, (uint32_t)weight, tenant))) {
+            if (broker_restore_share(broker, &id, (uint32_t)priority, (uint32_t)weight, tenant)) return;
+            why = "it is of no sweep here";
+        }
+    }
+    report_damage(journal, "share", named ? &id : NULL, -1, why);
+}
+
 /* A block that is left out is tried again. */
 static void restore_parked(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
 {
@@ -588,7 +634,8 @@ bool journal_restore(struct journal *journal, struct broker *broker, char *why, 
     database_check(journal->db, true, log_fault, journal);
     if (open_identity(journal) && for_each_row(journal, ALL_SWEEPS, restore_sweep, broker) &&
         for_each_row(journal, ALL_DONE, restore_done, broker) &&
-        for_each_row(journal, ALL_PARKED, restore_parked, broker))
+        for_each_row(journal, ALL_PARKED, restore_parked, broker) &&
+        for_each_row(journal, ALL_SHARES, restore_share, broker))
         return true;
     snprintf(why, why_bytes, "the journal cannot be read: %s", journal_error(journal));
     return false;
@@ -666,6 +713,7 @@ static const struct {
     {"sweep", NULL, ALL_SWEEPS, restore_sweep},
     {"done", NULL, ALL_DONE, restore_done},
     {"parked", NULL, ALL_PARKED, restore_parked},
+    {"share", NULL, ALL_SHARES, restore_share},
     {"done",
      "SELECT sweep, first FROM (SELECT sweep, first, lag(first + count) OVER (PARTITION BY sweep ORDER BY first)"
      " AS before FROM done) WHERE before > first",

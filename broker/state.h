@@ -30,6 +30,10 @@ struct broker {
     struct ledger *sweeps;                 /* [BROKER_SWEEPS_MAX], in the order in which they came */
     uint32_t sweep_count;
     uint32_t restored;     /* the sweep that a range was restored of last */
-    uint32_t turn;         /* whose turn it is to be leased from */
+    uint32_t turn;         /* who is asked first of those whose turn it is to be leased from */
+    uint64_t pass;         /* of the sweep that was leased from last: the time of the schedule */
     struct sweep *decoded; /* scratch */
 };
+
+/* What a worker is told to be doing. */
+enum worker_state worker_state_of(const struct worker *worker);

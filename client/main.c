@@ -22,7 +22,7 @@ static const struct command commands[] = {
     {"results", "SWEEP|DIR", "print the figures of a finished run", OPTION_FORMAT | OPTION_OUT | SERVER_OPTIONS,
      command_results},
     {"submit", "FILE", "hand a sweep to a broker; prints its id",
-     OPTION_POPULATION | OPTION_SWEEP | OPTION_QUIET | OPTION_BROKER, command_submit},
+     OPTION_POPULATION | OPTION_SWEEP | OPTION_QUIET | OPTION_BROKER | OPTION_SHARE, command_submit},
     {"status", "[SWEEP]", "the sweeps of a broker, or one of them", OPTION_JSON | OPTION_BROKER, command_status},
     {"cancel", "SWEEP", "stop a sweep at a broker", OPTION_BROKER, command_cancel},
     {"pause", "SWEEP", "lend nothing more of a sweep until it is resumed", OPTION_BROKER, command_pause},

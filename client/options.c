@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "message.h"
 #include "words.h"
 
 enum {
@@ -23,6 +24,9 @@ enum {
     TAKE_AGGREGATOR,
     TAKE_KEYS,
     TAKE_ROLE,
+    TAKE_PRIORITY,
+    TAKE_WEIGHT,
+    TAKE_TENANT,
     TAKE_NAME,
     TAKE_FORMAT
 };
@@ -44,6 +48,9 @@ static const struct known known[] = {
     {"seed", "S", TAKE_SEED, OPTION_SWEEP, "seed of the draws"},
     {"json", NULL, TAKE_JSON, OPTION_JSON, "print one JSON value on standard output, and nothing else"},
     {"quiet", NULL, TAKE_QUIET, OPTION_QUIET, "no progress and no notes"},
+    {"priority", "N", TAKE_PRIORITY, OPTION_SHARE, "0 to 9: the highest of a tenant's sweeps go first (default 0)"},
+    {"weight", "W", TAKE_WEIGHT, OPTION_SHARE, "1 to 1000: its share of the workers among the others (default 1)"},
+    {"tenant", "NAME", TAKE_TENANT, OPTION_SHARE, "whose sweep it is, at most 63 bytes"},
     {"format", "csv|json", TAKE_FORMAT, OPTION_FORMAT, "what to print (default csv)"},
     {"broker", "ENDPOINT", TAKE_BROKER, OPTION_BROKER, "the broker, tcp://HOST:PORT (or GOLDTHREAD_BROKER)"},
     {"aggregator", "ENDPOINT", TAKE_AGGREGATOR, OPTION_AGGREGATOR,
@@ -83,6 +90,26 @@ static bool take_workers(struct options *options, const char *text, char *why, s
     return true;
 }
 
+static bool take_share(uint32_t *number, const char *name, const char *text, uint32_t least, uint32_t most, char *why,
+                       size_t why_bytes)
+{
+    uint64_t value = 0;
+    if (word_whole(text, most, &value) && value >= least) {
+        *number = (uint32_t)value;
+        return true;
+    }
+    snprintf(why, why_bytes, "--%s %.32s: allowed is a whole number from %u to %u", name, text, least, most);
+    return false;
+}
+
+static bool take_tenant(struct options *options, const char *text, char *why, size_t why_bytes)
+{
+    options->tenant = text;
+    if (*text && strlen(text) < MESSAGE_NAME_BYTES) return true;
+    snprintf(why, why_bytes, "--tenant %.32s: allowed are 1 to %d bytes", text, MESSAGE_NAME_BYTES - 1);
+    return false;
+}
+
 static bool take_format(struct options *options, const char *text, char *why, size_t why_bytes)
 {
     options->format = strcmp(text, "json") == 0 ? FORMAT_JSON : FORMAT_CSV;
@@ -109,6 +136,12 @@ static bool take(struct options *options, int code, const char *text, char *why,
         return take_workers(options, text, why, why_bytes);
     case TAKE_FORMAT:
         return take_format(options, text, why, why_bytes);
+    case TAKE_PRIORITY:
+        return take_share(&options->priority, "priority", text, 0, MESSAGE_PRIORITY_MAX, why, why_bytes);
+    case TAKE_WEIGHT:
+        return take_share(&options->weight, "weight", text, 1, MESSAGE_WEIGHT_MAX, why, why_bytes);
+    case TAKE_TENANT:
+        return take_tenant(options, text, why, why_bytes);
     case TAKE_SET:
         return take_set(options, text, why, why_bytes);
     case TAKE_OUT:

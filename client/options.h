@@ -29,7 +29,8 @@ enum {
     OPTION_BROKER = 1 << 6,
     OPTION_AGGREGATOR = 1 << 7,
     OPTION_FORMAT = 1 << 8,
-    OPTION_ROLE = 1 << 9 /* --role, --name */
+    OPTION_ROLE = 1 << 9,  /* --role, --name */
+    OPTION_SHARE = 1 << 10 /* --priority, --weight, --tenant */
 };
 
 enum options_format { FORMAT_CSV, FORMAT_JSON };
@@ -39,7 +40,9 @@ struct options {
     const char *operand;
     struct scenario_overrides overrides;
     const char *population, *out, *broker, *aggregator, *keys, *role, *name;
-    uint32_t workers; /* 0: as many as there are processors */
+    uint32_t workers;          /* 0: as many as there are processors */
+    uint32_t priority, weight; /* weight 0: not given */
+    const char *tenant;
     bool json, quiet;
     enum options_format format;
 };

@@ -41,6 +41,9 @@ static json_t *describe(const struct sweep_status *sweep)
     json_object_set_new(row, "leased", json_integer((json_int_t)sweep->leased));
     json_object_set_new(row, "parked", json_integer((json_int_t)sweep->parked));
     json_object_set_new(row, "digest", digest_is_zero(&sweep->result) ? json_null() : json_string(digest));
+    json_object_set_new(row, "priority", json_integer(sweep->priority));
+    json_object_set_new(row, "weight", json_integer(sweep->weight));
+    json_object_set_new(row, "tenant", json_string(sweep->tenant));
     json_object_set_new(row, "text", json_string(sweep->text));
     return row;
 }

@@ -15,7 +15,11 @@ static enum exit_status hand_over(const struct job *job, const struct options *o
     struct buffer bytes = {0};
     sweep_encode(&job->scenario->sweep, &bytes);
     struct message question = {.kind = MESSAGE_SUBMIT,
-                               .submit = {buffer_span(&bytes), buffer_span(&job->population_bytes)}};
+                               .submit = {.sweep = buffer_span(&bytes),
+                                          .population = buffer_span(&job->population_bytes),
+                                          .priority = options->priority,
+                                          .weight = options->weight}};
+    if (options->tenant) snprintf(question.submit.tenant, sizeof question.submit.tenant, "%s", options->tenant);
     enum talk_result result = talk_ask(&talk, &question, MESSAGE_ACCEPTED);
     if (result == TALK_OK) {
         char hex[DIGEST_HEX_BYTES];

@@ -425,6 +425,118 @@ Test(broker, sweeps_take_turns)
     close_bench(bench);
 }
 
+static void submit_share(struct bench *bench, const char *name, uint32_t priority, uint32_t weight, const char *tenant)
+{
+    make_sweep(bench, name, 1000000);
+    bench->message.kind = MESSAGE_SUBMIT;
+    memset(&bench->message.submit, 0, sizeof bench->message.submit);
+    bench->message.submit.sweep = buffer_span(&bench->sweep);
+    bench->message.submit.priority = priority;
+    bench->message.submit.weight = weight;
+    strcpy(bench->message.submit.tenant, tenant);
+    deliver(bench, client);
+}
+
+/* Workers that compute what they hold, one lease at a time, for so long; adds up the time by sweep. */
+static void work(struct bench *bench, uint64_t until_ms, const uint64_t *block_us, uint64_t *spent_us)
+{
+    static const struct peer peers[] = {
+        {.size = 1, .bytes = "1"}, {.size = 1, .bytes = "2"}, {.size = 1, .bytes = "3"}};
+    static const char *const names[] = {"w1", "w2", "w3"};
+    uint64_t free_us[3] = {bench->now_ms * 1000, bench->now_ms * 1000, bench->now_ms * 1000};
+    while (bench->now_ms < until_ms) {
+        uint32_t next = free_us[0] <= free_us[1] ? 0 : 1;
+        if (free_us[2] < free_us[next]) next = 2;
+        if (free_us[next] / 1000 > bench->now_ms) bench->now_ms = free_us[next] / 1000;
+        const struct lent lent = oldest_lease(bench, names[next]);
+        cr_assert_neq(lent.token, 0, "nobody is idle");
+        const uint32_t sweep = lease_find(&bench->broker->leases, lent.token)->sweep;
+        const uint64_t took_us = lent.blocks.count * block_us[sweep];
+        spent_us[sweep] += took_us;
+        free_us[next] += took_us;
+        bench->id = bench->broker->sweeps[sweep].sweep;
+        done(bench, peers[next], lent.token, lent.blocks, took_us);
+    }
+}
+
+static void hello_three(struct bench *bench)
+{
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    hello(bench, two, ROLE_WORKER, "w2", 2);
+    hello(bench, three, ROLE_WORKER, "w3", 3);
+}
+
+Test(broker, sweeps_share_the_workers_time_by_weight_whatever_their_blocks_take)
+{
+    struct bench *bench = open_bench();
+    const uint64_t block_us[] = {1000, 37000, 400000};
+    const uint32_t weights[] = {1, 2, 5};
+    uint64_t spent_us[3] = {0}, all_us = 0;
+    submit_share(bench, "a", 0, weights[0], "x");
+    submit_share(bench, "b", 0, weights[1], "x");
+    submit_share(bench, "c", 0, weights[2], "y");
+    hello_three(bench);
+    work(bench, 600000, block_us, spent_us);
+    for (size_t at = 0; at < 3; at++) all_us += spent_us[at];
+    for (size_t at = 0; at < 3; at++) {
+        const double share = (double)spent_us[at] / (double)all_us, due = weights[at] / 8.0;
+        cr_expect(share > due * 0.95 && share < due * 1.05, "sweep %zu: %g of the time, not %g", at, share, due);
+    }
+    close_bench(bench);
+}
+
+Test(broker, a_sweep_that_comes_later_shares_from_then_on)
+{
+    struct bench *bench = open_bench();
+    const uint64_t block_us[] = {10000, 10000};
+    uint64_t spent_us[2] = {0};
+    submit_share(bench, "a", 0, 1, "");
+    hello_three(bench);
+    work(bench, 300000, block_us, spent_us);
+    submit_share(bench, "b", 0, 1, "");
+    spent_us[0] = spent_us[1] = 0;
+    work(bench, 600000, block_us, spent_us);
+    const double share = (double)spent_us[1] / (double)(spent_us[0] + spent_us[1]);
+    cr_assert(share > 0.475 && share < 0.525, "%g", share);
+    close_bench(bench);
+}
+
+Test(broker, the_highest_priority_of_a_tenant_goes_first_and_other_tenants_keep_their_share)
+{
+    struct bench *bench = open_bench();
+    const uint64_t block_us[] = {10000, 10000, 10000};
+    uint64_t spent_us[3] = {0};
+    submit_share(bench, "low", 0, 100, "x");
+    submit_share(bench, "high", 9, 1, "x");
+    submit_share(bench, "other", 0, 1, "y");
+    hello_three(bench);
+    work(bench, 300000, block_us, spent_us);
+    const double share = (double)spent_us[2] / (double)(spent_us[1] + spent_us[2]);
+    cr_assert_eq(spent_us[0], 0, "one of a higher priority has work");
+    cr_assert(share > 0.475 && share < 0.525, "%g", share);
+    make_sweep(bench, "high", 1000000);
+    order(bench, MESSAGE_PAUSE);
+    work(bench, 400000, block_us, spent_us);
+    cr_assert_gt(spent_us[0], 0, "it waits no more");
+    close_bench(bench);
+}
+
+Test(broker, a_sweep_submitted_again_shares_as_it_says_now)
+{
+    struct bench *bench = open_bench();
+    submit_share(bench, "a", 3, 20, "x");
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_SHARE), 1);
+    struct sweep_status status = status_of(bench);
+    cr_assert(status.priority == 3 && status.weight == 20 && strcmp(status.tenant, "x") == 0);
+    submit_share(bench, "a", 3, 20, "x");
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_SHARE), 0);
+    submit_share(bench, "a", 0, 0, "");
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_SHARE), 1);
+    status = status_of(bench);
+    cr_assert(status.priority == 0 && status.weight == 1 && status.tenant[0] == 0);
+    close_bench(bench);
+}
+
 /* Ends of leases */
 
 Test(broker, a_lease_lapses_unless_a_heartbeat_names_it)

@@ -192,6 +192,30 @@ Test(journal, ranges_are_kept_merged)
     close_bench(bench);
 }
 
+Test(journal, shares_come_back_and_damage_to_them_is_left_out)
+{
+    struct bench *bench = open_bench();
+    submit(bench, population);
+    bench->message.kind = MESSAGE_SUBMIT;
+    bench->message.submit.sweep = buffer_span(&bench->sweep);
+    bench->message.submit.population = population;
+    bench->message.submit.priority = 3;
+    bench->message.submit.weight = 20;
+    strcpy(bench->message.submit.tenant, "treasury");
+    step(bench);
+    stop(bench);
+    start(bench);
+    const struct ledger *ledger = broker_sweep(bench->broker, &bench->id);
+    cr_assert(ledger->priority == 3 && ledger->weight == 20);
+    cr_assert_str_eq(ledger->tenant, "treasury");
+    execute(bench, "UPDATE share SET weight = 21");
+    stop(bench);
+    start(bench);
+    ledger = broker_sweep(bench->broker, &bench->id);
+    cr_assert(ledger->priority == 0 && ledger->weight == 1);
+    close_bench(bench);
+}
+
 Test(journal, parked_blocks_and_states_come_back_and_damage_to_them_is_left_out)
 {
     struct bench *bench = open_bench();
