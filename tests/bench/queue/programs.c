@@ -57,9 +57,11 @@ static void sleep_ms(long ms)
 static pid_t start(const struct cluster *cluster, const char *program, const char *name, const char *const *words)
 {
     char path[QUEUE_PATH_BYTES + 64], log[QUEUE_PATH_BYTES + 64];
-    char *list[WORDS_MAX + 2] = {(char *)program};
+    char parent[16];
+    char *list[WORDS_MAX + 4] = {(char *)program, "--follow-parent", parent};
     pid_t pid;
-    for (size_t at = 0; words[at] != NULL && at < WORDS_MAX; at++) list[at + 1] = (char *)words[at];
+    snprintf(parent, sizeof parent, "%d", (int)getpid());
+    for (size_t at = 0; words[at] != NULL && at < WORDS_MAX; at++) list[at + 3] = (char *)words[at];
     snprintf(path, sizeof path, "%s/%s", GOLDTHREAD_BIN, program);
     snprintf(log, sizeof log, "%s/%s.log", cluster->folder, name);
     posix_spawn_file_actions_t files;
