@@ -325,7 +325,7 @@ Test(role, nobody_registers_as_another_role_than_that_of_the_key)
 Test(role, names_are_read_as_they_are_written)
 {
     for (int role = KEY_SERVER; role < KEY_ROLE_COUNT; role++)
-        cr_expect_eq(role_from_name(role_name((enum key_role)role)), role);
+        cr_expect_eq(role_from_name(role_name((enum key_role)role)), (enum key_role)role);
     cr_expect_eq(role_from_name("trusted"), KEY_NONE);
     cr_expect_eq(role_from_name("?"), KEY_NONE);
     cr_expect_eq(role_from_name(""), KEY_NONE);
