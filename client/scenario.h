@@ -25,7 +25,8 @@ struct scenario_overrides {
     const char *design, *draws, *seed;
 };
 
-/* A file as read. `sweep` is complete but for the population's digest and draws_per_block. */
+/* A file as read. `sweep` is complete but for the population's digest and draws_per_block,
+ * which is what the file asks for, or 0. */
 struct scenario_file {
     struct sweep sweep;
     const struct model *model;
