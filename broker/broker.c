@@ -952,7 +952,7 @@ static bool lend_something(const struct step *step, struct worker *worker, bool 
 {
     struct broker *broker = step->broker;
     bool out[BROKER_SWEEPS_MAX] = {0};
-    uint32_t sweep;
+    uint32_t sweep = 0;
     while (choose_sweep(broker, out, &sweep)) {
         struct ledger *ledger = &broker->sweeps[sweep];
         struct block_range blocks;

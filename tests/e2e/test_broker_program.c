@@ -121,6 +121,7 @@ static void fill_submit(struct stage *stage, uint64_t seed)
     buffer_clear(&stage->bytes);
     sweep_encode(sweep, &stage->bytes);
     stage->message->kind = MESSAGE_SUBMIT;
+    memset(&stage->message->submit, 0, sizeof stage->message->submit);
     stage->message->submit.sweep = buffer_span(&stage->bytes);
     stage->message->submit.population = (struct span){0};
 }
