@@ -56,6 +56,15 @@ static const char *keep_value(const char *value)
     return kept->text;
 }
 
+void flags_forget(void)
+{
+    while (kept_values != NULL) {
+        struct kept_value *kept = kept_values;
+        kept_values = kept->next;
+        free(kept);
+    }
+}
+
 /* A switch is turned on by `name = yes`; `no` leaves it off. */
 static bool apply_line(const struct flag_table *table, void *context, const char *name, const char *value, char *why)
 {

@@ -30,5 +30,8 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
  * or one line on stderr says what is wrong. */
 int flags_read(const struct flag_table *table, int argc, char **argv, void *context);
 
+/* Frees what configuration files said: values that were taken from one are gone. */
+void flags_forget(void);
+
 /* A whole number of at least 1 for `apply` to use, or 0. */
 long flag_number(const char *value);

@@ -19,7 +19,6 @@ static const struct flag flags[] = {{"broker", "ENDPOINT", "where the broker is"
                                     {"refused", "X", "whose value is never right"}};
 
 struct taken {
-    const char *values[TAKEN_MAX]; /* NULL: of a switch */
     size_t count;
     bool refused;
 };
@@ -29,7 +28,7 @@ static bool apply(void *context, const char *name, const char *value, char *why)
     struct taken *taken = context;
     fuzz_require(taken->count < TAKEN_MAX);
     fuzz_require((value == NULL) == (strcmp(name, "quiet") == 0));
-    taken->values[taken->count++] = value;
+    taken->count++;
     if (strcmp(name, "number") == 0) {
         const long number = flag_number(value);
         fuzz_require(number >= 0);
@@ -40,16 +39,6 @@ static bool apply(void *context, const char *name, const char *value, char *why)
     snprintf(why, FLAG_WHY_BYTES, "%s: %.64s is not right", name, value);
     taken->refused = true;
     return false;
-}
-
-/* Values of a configuration are copies that live as long as a program does; here they end with the input. */
-static void end_values(const struct taken *taken, char words[][WORD_BYTES])
-{
-    for (size_t at = 0; at < taken->count; at++) {
-        const char *value = taken->values[at];
-        const bool is_word = value >= words[0] && value < words[WORDS_MAX + 1];
-        if (value != NULL && !is_word) free((char *)value);
-    }
 }
 
 int FUZZ_TARGET(flags)(const uint8_t *data, size_t size)
@@ -83,7 +72,7 @@ int FUZZ_TARGET(flags)(const uint8_t *data, size_t size)
     fuzz_require(status == -1 || status == EXIT_OK || status == EXIT_USAGE);
     fuzz_require(!taken.refused || status == EXIT_USAGE);
     fuzz_require(status != EXIT_OK || taken.count == 0);
-    end_values(&taken, words);
+    flags_forget();
     close(fd);
     return 0;
 }
