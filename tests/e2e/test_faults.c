@@ -56,7 +56,6 @@ struct process {
     const char *program, *name, *words[16];
     pid_t pid;              /* 0: it is not running */
     bool struck;            /* its end was wanted */
-    rlim_t file_bytes;      /* that it may write to one file; 0: any number */
     uint64_t start_due_ms;  /* when it is not running; UINT64_MAX: not at all */
     uint64_t resume_due_ms; /* 0: it is not stopped */
     unsigned kills, stops;
@@ -100,7 +99,6 @@ static void start(struct process *process)
     int file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     if (file < 0 || dup2(file, STDERR_FILENO) < 0 || dup2(file, STDOUT_FILENO) < 0) _exit(126);
     close(file);
-    if (process->file_bytes > 0) setrlimit(RLIMIT_FSIZE, &(struct rlimit){process->file_bytes, process->file_bytes});
     execv(path, argv);
     _exit(127);
 }
@@ -228,7 +226,11 @@ static int run_meanwhile(struct cluster *cluster, const char *const *words)
 {
     int status;
     pid_t pid = start_program("goldthread", "command", words);
-    while (waitpid(pid, &status, WNOHANG) == 0) rest(cluster);
+    const uint64_t end_ms = clock_ms() + WAIT_MS;
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (clock_ms() > end_ms) kill(pid, SIGKILL);
+        rest(cluster);
+    }
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -679,63 +681,92 @@ Test(faults, a_store_in_use_is_not_verified_and_a_missing_one_neither)
 
 /* ---- full disks ---- */
 
-/* One server has no room in the middle of a sweep, ends and says why; when there is room again it goes on. */
-static void expect_recovery(struct cluster *cluster, struct process *server, const char *event, const char *expected,
-                            void (*make_room)(struct process *))
+#define LITTLE_BYTES 8192       /* room for less than a sweep */
+#define DISK         "size=32m" /* enough for the sweep and its log */
+
+static void log_away(const struct process *process)
 {
-    const uint64_t end_ms = clock_ms() + DONE_MS;
-    supervise(cluster);
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s.err", place_path(), process->name);
+    unlink(path);
+}
+
+/* A server that runs has no room any more: it ends at the next sweep and says why; when there is room again it
+ * goes on. */
+static void expect_recovery(struct cluster *cluster, size_t which, const char *expected,
+                            void (*squeeze)(const struct process *, const struct shop *),
+                            void (*make_room)(const struct shop *))
+{
+    static const char *const events[] = {"journal-failed", "deed="};
+    const char *words[] = {"submit", SCENARIO, "--seed", "1", "--draws", draws, "--broker", cluster->broker, NULL};
+    struct process *server = &cluster->processes[which];
+    wait_until_logged(cluster, &cluster->processes[BROKER], "aggregator-joined");
+    cr_assert_gt(server->pid, 0);
+    squeeze(server, &shops[which]);
     server->struck = true; /* its end is what is wanted now */
     server->start_due_ms = UINT64_MAX;
-    const char *words[] = {"submit", SCENARIO, "--seed", "1", "--draws", draws, "--broker", cluster->broker, NULL};
     run_meanwhile(cluster, words); /* whether it was accepted is for the broker to say */
+    const uint64_t end_ms = clock_ms() + DONE_MS;
     while (server->pid > 0) {
-        cr_assert_lt(clock_ms(), end_ms, "%s does not notice that the disk is full", server->name);
+        cr_assert_lt(clock_ms(), end_ms, "%s does not notice that there is no room", server->name);
         rest(cluster);
     }
     cr_assert(WIFEXITED(server->status) && WEXITSTATUS(server->status) == 1, "status %#x", (unsigned)server->status);
-    cr_assert(has_logged(server, event), "%s does not say %s", server->name, event);
+    cr_assert(has_logged(server, events[which]), "%s does not say %s", server->name, events[which]);
     cr_assert(has_logged(server, "full") || has_logged(server, "I/O error"), "nothing says what is wrong");
-    expect_sound(server->program, server->words[server == &cluster->processes[BROKER] ? 3 : 5]);
-    make_room(server);
+    expect_sound(shops[which].program, shops[which].state);
+    make_room(&shops[which]);
     server->start_due_ms = 0;
     submit(cluster, "1");
     wait_until_done(cluster, expected);
+    close_cluster(cluster);
+    log_away(&(struct process){.name = "broker"});
+    log_away(&(struct process){.name = "aggregator"});
 }
 
-static void lift_limit(struct process *server)
+static void limit_log(const struct process *server, const struct shop *shop)
 {
-    server->file_bytes = 0;
+    char log[PATH_MAX];
+    struct rlimit limit;
+    snprintf(log, sizeof log, "%s/%s-wal", shop->state, shop->database);
+    cr_assert_eq(prlimit(server->pid, RLIMIT_FSIZE, NULL, &limit), 0);
+    limit.rlim_cur = (rlim_t)size_of(log) + LITTLE_BYTES;
+    cr_assert_eq(prlimit(server->pid, RLIMIT_FSIZE, &limit, NULL), 0);
 }
 
-/* The least that a server can start with, and too little for the sweep. */
-static const struct {
-    int process;
-    rlim_t file_bytes;
-    unsigned disk_kib;
-    const char *event;
-} full[] = {{BROKER, 49152, 96, "journal-failed"}, {AGGREGATOR, 65536, 128, "failed"}};
+static void lift_nothing(const struct shop *shop)
+{
+    (void)shop; /* the limit ended with the process */
+}
 
 Test(faults, a_file_that_may_not_grow_ends_a_server_and_loses_nothing)
 {
     char expected[DIGEST_HEX_BYTES];
     run_undisturbed("1", expected);
-    for (size_t at = 0; at < 2; at++) {
-        struct cluster *cluster = open_cluster();
-        struct process *server = &cluster->processes[full[at].process];
-        server->file_bytes = full[at].file_bytes;
-        expect_recovery(cluster, server, full[at].event, expected, lift_limit);
-        close_cluster(cluster);
+    for (size_t which = BROKER; which <= AGGREGATOR; which++) {
+        expect_recovery(open_cluster(), which, expected, limit_log, lift_nothing);
         cr_assert_eq(system("rm -r broker aggregator"), 0);
     }
 }
 
-static const char *mounted;
-
-static void enlarge_disk(struct process *server)
+static void fill_disk(const struct process *server, const struct shop *shop)
 {
+    static const char piece[4096];
+    char path[PATH_MAX];
     (void)server;
-    cr_assert_eq(mount("none", mounted, "tmpfs", MS_REMOUNT, "size=64m"), 0);
+    snprintf(path, sizeof path, "%s/ballast", shop->state);
+    int file = open(path, O_WRONLY | O_CREAT, 0600);
+    cr_assert_geq(file, 0);
+    while (write(file, piece, sizeof piece) == (ssize_t)sizeof piece) continue; /* the disk is small */
+    cr_assert_eq(ftruncate(file, size_of(path) - LITTLE_BYTES), 0);
+    close(file);
+}
+
+static void empty_disk(const struct shop *shop)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/ballast", shop->state);
+    cr_assert_eq(unlink(path), 0);
 }
 
 Test(faults, a_full_disk_ends_a_server_and_loses_nothing)
@@ -744,17 +775,12 @@ Test(faults, a_full_disk_ends_a_server_and_loses_nothing)
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
         cr_skip_test("needs to mount a disk of its own");
     run_undisturbed("1", expected);
-    for (size_t at = 0; at < 2; at++) {
-        char size[32];
-        struct cluster *cluster = open_cluster();
-        struct process *server = &cluster->processes[full[at].process];
-        mounted = shops[full[at].process].state;
-        mkdir(mounted, 0700);
-        snprintf(size, sizeof size, "size=%uk", full[at].disk_kib);
-        if (mount("none", mounted, "tmpfs", 0, size) != 0) cr_skip_test("needs to mount a disk of its own");
-        expect_recovery(cluster, server, full[at].event, expected, enlarge_disk);
-        close_cluster(cluster);
-        cr_assert_eq(umount(mounted), 0);
+    for (size_t which = BROKER; which <= AGGREGATOR; which++) {
+        const char *state = shops[which].state;
+        cr_assert_eq(mkdir(state, 0700), 0);
+        if (mount("none", state, "tmpfs", 0, DISK) != 0) cr_skip_test("needs to mount a disk of its own");
+        expect_recovery(open_cluster(), which, expected, fill_disk, empty_disk);
+        cr_assert_eq(umount(state), 0);
         cr_assert_eq(system("rm -r broker aggregator"), 0);
     }
 }
