@@ -587,6 +587,12 @@ static void take_status(const struct step *step, const struct message *message)
     else send_to(step, &step->from, MESSAGE_SWEEPS)->sweep = message->status.sweep;
 }
 
+static void take_explain(const struct step *step, const struct message *message)
+{
+    if (find_sweep(step->broker, &message->explain.sweep) == NULL) answer_error(step, ERROR_UNKNOWN, "no such sweep");
+    else send_to(step, &step->from, MESSAGE_EXPLANATION)->sweep = message->explain.sweep;
+}
+
 static void take_cancel(const struct step *step, const struct message *message)
 {
     struct ledger *ledger = find_sweep(step->broker, &message->cancel.sweep);
@@ -757,6 +763,9 @@ static void take_message(const struct step *step, const struct message *message)
     case MESSAGE_WORKERS:
         send_to(step, &step->from, MESSAGE_ROSTER)->send.from = message->workers.from;
         break;
+    case MESSAGE_EXPLAIN:
+        take_explain(step, message);
+        break;
     case MESSAGE_HEARTBEAT:
     case MESSAGE_DONE:
     case MESSAGE_FAILED:
@@ -853,6 +862,7 @@ static void lend(const struct step *step, struct worker *worker, uint32_t sweep,
     struct lease *lease = lease_grant(&broker->leases, roster_slot(&broker->roster, worker), sweep, blocks,
                                       step->now_ms + broker->setup.lease_ms);
     assert(lease != NULL && "there are as many slots as workers may hold leases");
+    lease->granted_ms = step->now_ms;
     lease->each_us = ledger_expected_us(&broker->sweeps[sweep]);
     ledger_charge(&broker->sweeps[sweep], (int64_t)(blocks.count * lease->each_us));
     broker->counters.leases_granted++;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "digest.h"
+#include "explain.h"
 #include "state.h"
 
 #define HEARTBEATS_EACH_US 2500u
@@ -114,6 +115,14 @@ static void fill_drain(const struct broker *broker, const struct peer *to, struc
     if (worker != NULL) memcpy(message->drain.name, worker->name, sizeof message->drain.name);
 }
 
+static void fill_explanation(const struct broker *broker, const struct digest *sweep, struct message *message)
+{
+    const struct ledger *ledger = broker_sweep(broker, sweep);
+    message->explanation.sweep = *sweep;
+    memset(message->explanation.text, 0, sizeof message->explanation.text);
+    if (ledger != NULL) explain_sweep(broker, ledger, message->explanation.text, sizeof message->explanation.text);
+}
+
 static void fill_error(const struct broker_effect *effect, struct message *message)
 {
     message->error.code = effect->send.error.code;
@@ -152,6 +161,9 @@ bool broker_compose(const struct broker *broker, const struct broker_effect *eff
         return true;
     case MESSAGE_ROSTER:
         fill_roster(broker, effect->send.from, message);
+        return true;
+    case MESSAGE_EXPLANATION:
+        fill_explanation(broker, &effect->sweep, message);
         return true;
     case MESSAGE_DRAIN:
         fill_drain(broker, &effect->send.to, message);

@@ -14,6 +14,7 @@
 struct lease {
     uint64_t token; /* unique per grant, so that a late answer cannot pass for a new one; 0: a free slot */
     uint64_t due_ms;
+    uint64_t granted_ms;
     uint32_t worker;  /* slot in the roster */
     uint32_t sweep;   /* place in the broker's list */
     uint64_t each_us; /* what a block was expected to take */

@@ -24,6 +24,8 @@ static const struct command commands[] = {
     {"submit", "FILE", "hand a sweep to a broker; prints its id",
      OPTION_POPULATION | OPTION_SWEEP | OPTION_QUIET | OPTION_BROKER | OPTION_SHARE, command_submit},
     {"status", "[SWEEP]", "the sweeps of a broker, or one of them", OPTION_JSON | OPTION_BROKER, command_status},
+    {"watch", "SWEEP", "follow a sweep until it is done, stalled, failed or cancelled", OPTION_BROKER, command_watch},
+    {"explain", "SWEEP", "why a sweep is not further on, in one line", OPTION_BROKER, command_explain},
     {"cancel", "SWEEP", "stop a sweep at a broker", OPTION_BROKER, command_cancel},
     {"pause", "SWEEP", "lend nothing more of a sweep until it is resumed", OPTION_BROKER, command_pause},
     {"resume", "SWEEP", "go on with a paused sweep", OPTION_BROKER, command_resume},

@@ -13,6 +13,8 @@ enum exit_status command_cancel(const struct options *options);
 enum exit_status command_pause(const struct options *options);
 enum exit_status command_resume(const struct options *options);
 enum exit_status command_retry(const struct options *options);
+enum exit_status command_explain(const struct options *options);
+enum exit_status command_watch(const struct options *options);
 enum exit_status command_workers(const struct options *options);
 enum exit_status command_drain(const struct options *options);
 enum exit_status command_keygen(const struct options *options);

@@ -157,8 +157,8 @@ Test(cli, wrong_words_are_refused_with_one_line)
 
 Test(cli, help_and_version_are_there_for_every_command)
 {
-    static const char *const commands[] = {"run",    "check",  "validate", "parameters", "results",
-                                           "submit", "status", "cancel",   "keygen"};
+    static const char *const commands[] = {"run",    "check",  "validate", "parameters", "results", "submit",
+                                           "status", "cancel", "watch",    "explain",    "keygen"};
     struct ran all = GOLDTHREAD("--help");
     cr_expect_eq(all.status, 0);
     for (size_t at = 0; at < COUNT(commands); at++) {
@@ -376,11 +376,15 @@ Test(cli, no_server_gives_status_3)
 {
     char endpoint[64];
     snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%d", free_port());
-    struct ran ran = GOLDTHREAD("status", "--broker", endpoint);
-    cr_expect_eq(ran.status, 3);
-    cr_expect_eq(count_lines(ran.err), 1, "%s", ran.err);
-    cr_expect_not_null(strstr(ran.err, endpoint), "%s", ran.err);
-    ran_free(&ran);
+    static const char id[] = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
+    static const char *const commands[] = {"status", "explain", "watch"};
+    for (size_t at = 0; at < COUNT(commands); at++) {
+        struct ran ran = GOLDTHREAD(commands[at], id, "--broker", endpoint);
+        cr_expect_eq(ran.status, 3, "%s", commands[at]);
+        cr_expect_eq(count_lines(ran.err), 1, "%s: %s", commands[at], ran.err);
+        cr_expect_not_null(strstr(ran.err, endpoint), "%s: %s", commands[at], ran.err);
+        ran_free(&ran);
+    }
 }
 
 /* Servers on the loopback, as people start them by hand. */
@@ -437,6 +441,11 @@ Test(cli, a_sweep_is_submitted_followed_and_fetched)
     cr_expect_eq(strlen(one.out), 65, "an id and a line end: %s", one.out);
     cr_expect_str_eq(one.out, two.out, "the same file is the same sweep");
     one.out[64] = '\0';
+    struct ran watch = GOLDTHREAD("watch", one.out), why = GOLDTHREAD("explain", one.out);
+    cr_expect_eq(watch.status, 0, "%s%s", watch.out, watch.err);
+    cr_expect_not_null(strstr(watch.out, "done "), "%s", watch.out);
+    cr_expect(why.status == 0 && count_lines(why.out) == 1, "%s%s", why.out, why.err);
+    cr_expect_eq(strncmp(why.out, "done: ", 6), 0, "%s", why.out);
     char digest[80] = "";
     for (int waited = 0; !*digest;) {
         json_t *status = ask_status(one.out), *sweep = json_array_get(json_object_get(status, "sweeps"), 0);
@@ -459,7 +468,9 @@ Test(cli, a_sweep_is_submitted_followed_and_fetched)
     cr_expect_eq(unknown.status, 1, "%s%s", unknown.out, unknown.err);
     json_decref(result);
     free(rollup);
-    struct ran *all[] = {&one, &two, &table, &csv, &local, &unknown};
+    cr_expect_not_null(strstr(watch.out, digest), "%s", watch.out);
+    cr_expect_not_null(strstr(why.out, digest), "%s", why.out);
+    struct ran *all[] = {&one, &two, &table, &csv, &local, &unknown, &watch, &why};
     for (size_t at = 0; at < COUNT(all); at++) ran_free(all[at]);
     stop_servers(&servers);
 }
@@ -476,9 +487,16 @@ Test(cli, a_sweep_is_cancelled)
     json_t *status = ask_status(id.out);
     cr_expect_str_eq(json_text(json_array_get(json_object_get(status, "sweeps"), 0), "state"), "cancelled");
     json_decref(status);
+    struct ran watch = GOLDTHREAD("watch", id.out), why = GOLDTHREAD("explain", id.out);
+    cr_expect_eq(watch.status, 1, "%s%s", watch.out, watch.err);
+    cr_expect_not_null(strstr(watch.err, "cancelled"), "%s", watch.err);
+    cr_expect_eq(count_lines(watch.out), 1, "%s", watch.out);
+    cr_expect_eq(strncmp(why.out, "cancelled with ", 15), 0, "%s%s", why.out, why.err);
+    ran_free(&watch);
+    ran_free(&why);
     char zeros[65] = "";
     memset(zeros, '0', 64);
-    static const char *const commands[] = {"status", "cancel", "results"};
+    static const char *const commands[] = {"status", "cancel", "results", "watch", "explain"};
     for (size_t at = 0; at < COUNT(commands); at++) { /* a broker takes zeros for `all` */
         struct ran ran = GOLDTHREAD(commands[at], zeros);
         cr_expect_eq(ran.status, 2, "%s: %s", commands[at], ran.out);
