@@ -272,6 +272,46 @@ static void behind_the_share_of_a_tenant(struct desk *desk)
     behind(desk, 5, "them");
 }
 
+static void behind_and_the_aggregator_left(struct desk *desk)
+{
+    behind(desk, 5, "");
+    desk->message.kind = MESSAGE_GOODBYE;
+    deliver(desk, aggregator);
+}
+
+static void order_other(struct desk *desk, struct digest other, enum message_kind kind)
+{
+    const struct digest asked = desk->id;
+    desk->id = other;
+    order(desk, kind);
+    desk->id = asked;
+}
+
+/* The sweep that goes first has fewer leases than one that only has its share. */
+static void behind_two(struct desk *desk)
+{
+    order(desk, MESSAGE_PAUSE);
+    add_aggregator(desk);
+    const struct digest first = submit(desk, "first", 100, 5, "");
+    add_worker(desk, 1);
+    order_other(desk, first, MESSAGE_PAUSE);
+    submit(desk, "share", 100, 0, "them");
+    add_worker(desk, 2);
+    add_worker(desk, 3);
+    cr_assert_gt(desk->broker->sweeps[2].leases, desk->broker->sweeps[1].leases);
+    order_other(desk, first, MESSAGE_RESUME);
+    order(desk, MESSAGE_RESUME);
+}
+
+static void drained_with_a_lease_out(struct desk *desk)
+{
+    add_aggregator(desk);
+    hold(desk, BLOCKS - 1, false);
+    add_worker(desk, 1);
+    drain(desk, "w1");
+    wait_ms(desk, 300);
+}
+
 static void every_block_held_and_no_worker(struct desk *desk)
 {
     add_aggregator(desk);
@@ -336,6 +376,10 @@ static const struct row rows[] = {
     {"every worker is drained", workers_all_draining, "no worker takes blocks: 2 draining, 0 not reached"},
     {"behind a higher priority", behind_a_higher_priority, "which goes first: priority 5, this one 0"},
     {"behind a tenant's share", behind_the_share_of_a_tenant, "which has its share: weight 1, this one 1"},
+    {"behind another, and the aggregator left", behind_and_the_aggregator_left, "no aggregator is registered"},
+    {"behind two sweeps", behind_two, "(first), which goes first: priority 5, this one 0"},
+    {"the last block is with a worker that is drained", drained_with_a_lease_out,
+     "1 block leased to 1 worker, the oldest for 0.3 s"},
     {"every block is done, and no worker is here", every_block_held_and_no_worker,
      "every block is done: waiting for the aggregator to report completion"},
     {"the last block failed once", last_block_failed_once,
