@@ -186,6 +186,30 @@ size_t find_children(pid_t parent, const char *name, pid_t *found, size_t max)
     return count;
 }
 
+/* Whether a process was started with these words one after the other. */
+static bool was_told(const char *id, const char *words, size_t size)
+{
+    char path[64], line[4096];
+    snprintf(path, sizeof path, "/proc/%.20s/cmdline", id);
+    FILE *file = fopen(path, "r");
+    if (!file) return false;
+    size_t got = fread(line, 1, sizeof line, file);
+    fclose(file);
+    return memmem(line, got, words, size) != NULL;
+}
+
+size_t count_followers(pid_t parent)
+{
+    char words[64];
+    int size = snprintf(words, sizeof words, "--follow-parent%c%d", 0, (int)parent) + 1;
+    DIR *folder = opendir("/proc");
+    size_t count = 0;
+    for (struct dirent *entry; (entry = readdir(folder));)
+        count += isdigit((unsigned char)entry->d_name[0]) && was_told(entry->d_name, words, (size_t)size);
+    closedir(folder);
+    return count;
+}
+
 bool keep_waiting(int *waited_ms)
 {
     nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000}, NULL);

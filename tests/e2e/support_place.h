@@ -48,6 +48,9 @@ int wait_program(pid_t pid);
 /* Direct children of a process whose command is `name`; up to max. Returns how many there are. */
 size_t find_children(pid_t parent, const char *name, pid_t *found, size_t max);
 
+/* Servers that were started to follow this process, whoever their parent is by now. */
+size_t count_followers(pid_t parent);
+
 /* Waits a moment; false once WAIT_MS have passed since *waited was 0. For loops that wait on something. */
 bool keep_waiting(int *waited_ms);
 
