@@ -18,7 +18,8 @@
 #define STORE_WHY_BYTES 512
 #define KEY_BYTES       128
 #define KEPT_MAX        8u
-#define WAL_KEPT_BYTES  "67108864" /* the log shrinks back to this after a burst */
+#define CHECK_BYTES_MAX (UINT64_C(1) << 30) /* a larger file is checked as a whole by --verify only: it takes long */
+#define WAL_KEPT_BYTES  "67108864"          /* the log shrinks back to this after a burst */
 
 struct store {
     sqlite3 *db;
@@ -694,7 +695,7 @@ static bool load_nodes(struct store *store, const struct store_visitor *visitor,
                               : "SELECT rowid, level, idx FROM node WHERE sweep = ?1");
     bind_digest(statement, 1, sweep);
     int stepped = SQLITE_ERROR;
-    bool loaded = statement != NULL;
+    bool loaded = statement != NULL || complain(store, "read the nodes of a sweep");
     while (loaded && (stepped = sqlite3_step(statement)) == SQLITE_ROW)
         loaded = load_node(store, visitor, statement, sweep, verify);
     if (loaded && stepped != SQLITE_DONE) loaded = complain(store, "read the nodes of a sweep");
@@ -822,8 +823,25 @@ static bool mend_counter(struct store *store, const struct store_visitor *visito
                                    "set the counter aside");
 }
 
+static void tell_fault(void *context, const char *line)
+{
+    const struct store_visitor *visitor = context;
+    visitor->damage(visitor->context, line);
+}
+
+/* A page, or an index, that lies about its rows would lose sweeps and nodes without a word. */
+static bool check_pages(struct store *store, const struct store_visitor *visitor)
+{
+    uint64_t pages, page_bytes;
+    if (!read_number(store, "PRAGMA page_count", &pages) || !read_number(store, "PRAGMA page_size", &page_bytes))
+        return false;
+    if (pages <= CHECK_BYTES_MAX / page_bytes) database_check(store->db, false, tell_fault, (void *)visitor);
+    return true;
+}
+
 bool store_load(struct store *store, const struct store_visitor *visitor)
 {
+    if (!store->inspecting && !check_pages(store, visitor)) return false; /* store_check does when inspecting */
     sqlite3_stmt *statement =
         prepare(store, "SELECT rowid, id, population, result, bytes, checksum FROM sweep ORDER BY rowid");
     if (!statement) return complain(store, "read the sweeps");

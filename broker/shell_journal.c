@@ -630,8 +630,9 @@ static bool open_identity(struct journal *journal)
 
 bool journal_restore(struct journal *journal, struct broker *broker, char *why, size_t why_bytes)
 {
-    /* A page that lies about its rows would lose sweeps without a word. The journal is small. */
-    database_check(journal->db, true, log_fault, journal);
+    /* A page that lies about its rows would lose sweeps without a word, and so would an index. The journal is
+     * small. */
+    database_check(journal->db, false, log_fault, journal);
     if (open_identity(journal) && for_each_row(journal, ALL_SWEEPS, restore_sweep, broker) &&
         for_each_row(journal, ALL_DONE, restore_done, broker) &&
         for_each_row(journal, ALL_PARKED, restore_parked, broker) &&

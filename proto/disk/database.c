@@ -10,7 +10,8 @@
 
 #define PATH_BYTES     4096
 #define LINE_BYTES     512
-#define LOG_HEAD_BYTES 32 /* a write-ahead log of no more holds no commit */
+#define PAGE_BYTES_MIN 512 /* SQLite takes what is shorter than a page for a new database */
+#define LOG_HEAD_BYTES 32  /* a write-ahead log of no more holds no commit */
 
 static off_t size_of(const char *path)
 {
@@ -21,8 +22,14 @@ static off_t size_of(const char *path)
 bool database_may_open(const char *path, char *why, size_t why_bytes)
 {
     char log[PATH_BYTES];
+    const off_t bytes = size_of(path);
+    if (bytes > 0 && bytes < PAGE_BYTES_MIN) {
+        snprintf(why, why_bytes, "%s is cut off: it has only %lld bytes left; put the database back", path,
+                 (long long)bytes);
+        return false;
+    }
     if ((size_t)snprintf(log, sizeof log, "%s-wal", path) >= sizeof log) return true; /* opening says so */
-    if (size_of(path) > 0 || size_of(log) <= LOG_HEAD_BYTES) return true;
+    if (bytes > 0 || size_of(log) <= LOG_HEAD_BYTES) return true;
     snprintf(why, why_bytes, "%s is missing or empty, and its log %s-wal is not: put the database back", path, path);
     return false;
 }

@@ -9,8 +9,8 @@
 /* Takes one line about one damage; `line` is borrowed. */
 typedef void database_tell(void *context, const char *line);
 
-/* False where a write-ahead log lies beside a database that is missing or empty: SQLite would throw the
- * log away and begin anew, as if nothing had been kept. `why` holds one line. */
+/* False where a write-ahead log lies beside a database that is missing or empty, or where the database is
+ * cut off within its first page: SQLite would begin anew, as if nothing had been kept. `why` holds one line. */
 bool database_may_open(const char *path, char *why, size_t why_bytes);
 
 /* Claims a lock file for as long as it is looked at; where there is none nobody can be at work. *fd is

@@ -117,13 +117,13 @@ static void visit_damage(void *context, const char *what)
 
 static void edit(struct choices *choices, struct buffer *file)
 {
-    for (unsigned count = 0; count < 16 && choices_left(choices) && file->size > 0; count++) {
+    for (unsigned count = 0; count < 16 && choices_left(choices) && file->size > 1; count++) {
         const size_t at = choose_below(choices, file->size);
         const uint8_t what = choose_byte(choices), with = choose_byte(choices);
         const size_t run = with < file->size - at ? with : file->size - at;
         if (what % 8 < 6) file->data[at] ^= with;
         else if (what % 8 == 6) memset(file->data + at, 0, run);
-        else file->size = at; /* cut off */
+        else file->size = at + 1; /* cut off; an empty file is that of a program killed before its first commit */
     }
 }
 

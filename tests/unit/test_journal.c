@@ -375,3 +375,30 @@ Test(journal, a_file_that_is_no_database_is_refused_and_kept)
     snprintf(command, sizeof command, "rm -r %s", directory);
     cr_assert_eq(system(command), 0);
 }
+
+/* An index that does not lead to a sweep: it would be known, and never be found when it is asked for. */
+Test(journal, an_index_without_a_sweep_is_missed)
+{
+    struct bench *bench = open_bench();
+    char path[96];
+    uint8_t page[4096];
+    unsigned damaged = 0;
+    submit(bench, (struct span){0});
+    cr_assert(journal_commit(bench->journal));
+    stop(bench);
+    snprintf(path, sizeof path, "%s/broker.db", bench->directory);
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    for (off_t start = 0; pread(fd, page, sizeof page, start) == (ssize_t)sizeof page; start += sizeof page) {
+        uint8_t *found = memmem(page, sizeof page, bench->id.bytes, DIGEST_BYTES);
+        if (page[0] != 0x0a || found == NULL) continue; /* 0x0a: a page of an index */
+        (*found)++;
+        cr_assert_eq(pwrite(fd, found, 1, start + (found - page)), 1);
+        damaged++;
+    }
+    close(fd);
+    cr_assert_gt(damaged, 0);
+    start(bench);
+    cr_assert_gt(bench->journal->damages, 0);
+    close_bench(bench);
+}

@@ -395,6 +395,65 @@ Test(store, a_node_that_does_not_fit_is_set_aside_with_the_reason)
     tear_down(&fixture);
 }
 
+/* Changes a byte of each page of that type (SQLite: 0x0d rows of a table, 0x0a of an index) that holds the
+ * digest; at < 0: of the digest itself. Returns how many. */
+static unsigned damage_pages(const char *path, uint8_t type, const struct digest *digest, int at, uint8_t byte)
+{
+    uint8_t page[4096];
+    unsigned damaged = 0;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    for (off_t start = 0; pread(fd, page, sizeof page, start) == (ssize_t)sizeof page; start += sizeof page) {
+        const uint8_t *found = memmem(page, sizeof page, digest->bytes, DIGEST_BYTES);
+        if (page[0] != type || found == NULL) continue;
+        cr_assert_eq(pwrite(fd, &byte, 1, start + (at < 0 ? found - page : at)), 1);
+        damaged++;
+    }
+    close(fd);
+    return damaged;
+}
+
+/* A page of a table says that it has no rows; an index does not lead to a row. */
+Test(store, rows_that_vanish_are_missed)
+{
+    const struct digest sweep = name_of("sweep");
+    for (int index = 0; index < 2; index++) {
+        struct fixture fixture;
+        char path[128];
+        set_up(&fixture);
+        put_sweep(fixture.store, "sweep");
+        put_node(fixture.store, "sweep", 0, 0, "node");
+        cr_assert(store_commit(fixture.store));
+        store_close(fixture.store);
+        fixture.store = NULL;
+        snprintf(path, sizeof path, "%s/aggregator.db", fixture.folder);
+        if (index) cr_assert_gt(damage_pages(path, 0x0a, &sweep, -1, (uint8_t)(sweep.bytes[0] + 1)), 0);
+        else cr_assert_gt(damage_pages(path, 0x0d, &sweep, 4, 0), 0);
+        open_again(&fixture);
+        struct loaded loaded = load_refusing(fixture.store, NULL);
+        cr_assert_gt(loaded.damages, 0, "%s", index ? "index" : "table");
+        tear_down(&fixture);
+    }
+}
+
+Test(store, a_database_cut_off_in_its_first_page_is_not_begun_anew)
+{
+    struct fixture fixture;
+    char path[128], why[256] = "";
+    set_up(&fixture);
+    put_sweep(fixture.store, "sweep");
+    cr_assert(store_commit(fixture.store));
+    store_close(fixture.store);
+    snprintf(path, sizeof path, "%s/aggregator.db", fixture.folder);
+    for (off_t bytes = 1; bytes < 4096; bytes += 255) {
+        cr_assert_eq(truncate(path, bytes), 0); /* longer than it was: zeros */
+        fixture.store = store_open(fixture.folder, why, sizeof why);
+        cr_assert_null(fixture.store, "%ld bytes", (long)bytes);
+        cr_assert_neq(why[0], 0);
+    }
+    tear_down(&fixture);
+}
+
 Test(store, a_page_of_garbage_is_reported_and_not_emptied)
 {
     struct fixture fixture;
