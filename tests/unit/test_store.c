@@ -439,7 +439,7 @@ Test(store, rows_that_vanish_are_missed)
 Test(store, a_database_cut_off_in_its_first_page_is_not_begun_anew)
 {
     struct fixture fixture;
-    char path[128], why[256] = "";
+    char path[128], why[STORE_WHY_BYTES] = "";
     set_up(&fixture);
     put_sweep(fixture.store, "sweep");
     cr_assert(store_commit(fixture.store));
