@@ -1,34 +1,34 @@
-/* The lease protocol: what is submitted is folded once and in the end done, although one worker, the broker
- * and the aggregator each die once, one message is lost, one comes twice, and a clock runs ahead.
+/* The lease protocol: what is submitted is folded once and in the end done, although a worker, the broker and
+ * the aggregator die, and messages are lost, repeated or late.
  *
  * One sweep of two blocks, two workers. Blocks are bits: 1, 2, or 3 for both as one part of level 1.
  * Messages and states have the names of the enums in proto/message.h, worker/session.c and
  * aggregator/catalog.h; tests/spin/check makes sure that they are there. Left out: sizes of leases beyond one
- * and both blocks, room for more than one lease, stores that are lost.
+ * and both blocks, room for more than one lease, populations, shares, parking, stores that are lost.
  *
- * A step of a process is atomic, as a step of a core with its effects is. Sends never wait: what does not
- * fit is lost. Time passes, for everybody, when nothing is under way; EARLY times it passes for one process
- * alone. So every wait is bounded, and no fairness is asked of the scheduler: whatever it does, the sweep is done.
+ * Faults: WORKER_DEATHS, BROKER_DEATHS, AGGREGATOR_DEATHS (each program dies so often; a worker comes back or
+ * does not), and TROUBLES: a message is lost or comes twice, a lease lapses while its worker is at work, or
+ * time passes for one program alone. They happen to worker 0: the other is its like.
+ *
+ * A step of a process is one step here, as a step of a core with its effects is. Sends never wait: what does
+ * not fit is lost. Otherwise time passes when nothing is under way but computing, for one program after the
+ * other; everybody gets at most OVERTAKEN turns while a part is computed. So each wait is bounded, and
+ * nothing is asked of the scheduler: whatever it does, the sweep is done in the end.
  *
  * Planted mistakes, to see that they are found: MISTAKE_TELL_EARLY (the aggregator answers before it has
  * committed), MISTAKE_FOLD_AGAIN (it does not recognise duplicates), MISTAKE_KEEP_NOTHING (the broker answers
  * a SUBMIT before it has committed), MISTAKE_NO_LAPSE (leases never lapse), MISTAKE_DONE_AT_ONCE (a worker
  * reports DONE without waiting for FOLDED). */
 
-#ifndef TROUBLES
-#define TROUBLES 1
-#endif
-
-#define WORKERS  2
-#define BLOCKS   3 /* both */
-#define QUEUE    2
+#define WORKERS   2
+#define BLOCKS    3 /* both */
+#define QUEUE     2
 #define OVERTAKEN 1
-#define PATIENCE 3 /* ticks of the broker without a heartbeat that names a lease; then it lapses */
+#define PATIENCE  3 /* turns of the broker without a heartbeat that names a lease; then it lapses */
 
 mtype = { MESSAGE_HELLO, MESSAGE_WELCOME, MESSAGE_STRANGER, MESSAGE_HEARTBEAT, MESSAGE_DONE, MESSAGE_FAILED,
-          MESSAGE_LEASE, MESSAGE_CANCEL, MESSAGE_PARTIAL, MESSAGE_FOLDED, MESSAGE_SUBMIT,
-          MESSAGE_ACCEPTED, MESSAGE_HELD, MESSAGE_WANTED,
-          MESSAGE_FETCH, MESSAGE_ITEM };
+          MESSAGE_LEASE, MESSAGE_CANCEL, MESSAGE_PARTIAL, MESSAGE_FOLDED, MESSAGE_SUBMIT, MESSAGE_ACCEPTED,
+          MESSAGE_HELD, MESSAGE_WANTED, MESSAGE_FETCH, MESSAGE_ITEM };
 mtype = { FOLD_NEW, FOLD_DUPLICATE, FOLD_OVERLAP, FOLD_UNKNOWN_SWEEP };
 mtype = { CAUSE_OVERLAP, CAUSE_SHUTDOWN };
 mtype = { SWEEP_RUNNING, SWEEP_DONE };
@@ -542,7 +542,7 @@ end:
            fi;
            kind = 0 }
     :: d_step { uncommitted || answer[0] || answer[1] -> flush() }
-    :: d_step { !uncommitted && stored_fold == BLOCKS && !stored_result -> result = true; uncommitted = true; flush(); report() }
+    :: d_step { !uncommitted && stored_fold == BLOCKS && !stored_result -> result = true; flush(); report() }
     :: d_step { aggregator_deaths > 0 -> restart_aggregator() }
     :: d_step { aggregator_deaths > 0 -> restart_aggregator(); cut_aggregator_off() }
     od
@@ -602,8 +602,8 @@ end:
 #define QUIET                                                                                                         \
     (EMPTY(worker_broker) && EMPTY(broker_worker) && EMPTY(worker_aggregator) && EMPTY(aggregator_worker) &&          \
      empty(aggregator_broker) && empty(broker_aggregator) && empty(client_broker) && empty(broker_client) &&          \
-     MAY_WAIT(0) && MAY_WAIT(1) && !uncommitted && !answer[0] && !answer[1] && !(stored_fold == BLOCKS && !stored_result) && \
-     !(accepted && kept_state == SWEEP_DONE))
+     MAY_WAIT(0) && MAY_WAIT(1) && !uncommitted && !answer[0] && !answer[1] &&                                        \
+     !(stored_fold == BLOCKS && !stored_result) && !(accepted && kept_state == SWEEP_DONE))
 
 inline tick_worker(w)
 {
@@ -662,7 +662,7 @@ end:
            fi;
            turn = (turn + 1) % 4;
            check_promises() }
-    :: d_step { troubles > 0 -> troubles--; lapse(0) }
+    :: d_step { troubles > 0 && lent_token[0] != 0 -> troubles--; missed[0] = PATIENCE - 1; lapse(0) }
     :: d_step { troubles > 0 -> troubles--; tick_worker(0) }
     :: d_step { troubles > 0 -> troubles--; tick_aggregator() }
     :: d_step { troubles > 0 && narrow -> troubles--; narrow = false }
@@ -680,7 +680,7 @@ end:
     od
 }
 
-/* Everybody has just said HELLO; a death makes them say it again. */
+/* Everybody has said HELLO already; a death makes them say it again. */
 init
 {
     atomic {
