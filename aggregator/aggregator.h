@@ -138,8 +138,8 @@ const struct catalog *aggregator_catalog(const struct aggregator *core);
 bool aggregator_is_registered(const struct aggregator *core);
 
 /* Fills the message of a HELLO, HEARTBEAT, FETCH, HELD, FOLDED, ERROR or OUTCOME effect; valid for an
- * effect of the last step. HELD: the lowest MESSAGE_RANGES_MAX ranges, so only one that names fewer says
- * what is not held. OUTCOME: blocks, draws and node are left to the caller. */
+ * effect of the last step. HELD: the lowest MESSAGE_RANGES_MAX ranges, so one that names so many says
+ * nothing of the blocks behind them. OUTCOME: blocks, draws and node are left to the caller. */
 void aggregator_message(const struct aggregator *core, const struct aggregator_effect *effect, struct message *message);
 
 /* Invariants, for tests. */

@@ -454,13 +454,13 @@ static void retake_leases(struct broker *broker, struct ledger *ledger)
         if (&broker->sweeps[lease->sweep] == ledger) ledger_retake(ledger, lease->blocks);
 }
 
-/* Only a report that fits one message tells what is not held. */
+/* A report that is full lists the lowest ranges: it tells nothing of the blocks above them. */
 static void reconcile(const struct step *step, struct ledger *ledger, const struct message *message)
 {
-    const bool goes_on = message->held.count == MESSAGE_RANGES_MAX, whole = !goes_on && !ledger->report_goes_on;
+    const uint32_t count = message->held.count;
+    const uint64_t told = count < MESSAGE_RANGES_MAX ? ledger->blocks : range_end(message->held.ranges[count - 1]);
     const uint64_t before = ledger->done.total;
-    ledger->report_goes_on = goes_on;
-    if (!whole || !ledger_reconcile(ledger, message->held.ranges, message->held.count, step->now_ms)) return;
+    if (!ledger_reconcile(ledger, message->held.ranges, count, told, step->now_ms)) return;
     step->broker->counters.blocks_lost += before - ledger->done.total;
     retake_leases(step->broker, ledger);
     emit(step, BROKER_KEEP_RANGES)->sweep = ledger->sweep;

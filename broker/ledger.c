@@ -389,11 +389,13 @@ void ledger_reopen(struct ledger *ledger)
     ledger->text[0] = 0;
 }
 
-/* lacking = done - held. False: no memory. */
-static bool find_lacking(const struct range_set *done, const struct range_set *held, struct range_set *lacking)
+/* lacking = done - held, of the blocks before `told`. False: no memory. */
+static bool find_lacking(const struct range_set *done, const struct range_set *held, uint64_t told,
+                         struct range_set *lacking)
 {
-    for (size_t at = 0; at < done->count; at++) {
+    for (size_t at = 0; at < done->count && done->items[at].first < told; at++) {
         struct block_range gap, rest = done->items[at];
+        if (range_end(rest) > told) rest.count = told - rest.first;
         while (rest.count > 0 && range_gap(held, rest, &gap)) {
             if (!range_add(lacking, gap)) return false;
             rest = (struct block_range){range_end(gap), range_end(rest) - range_end(gap)};
@@ -432,12 +434,13 @@ static bool reopen_lost(struct ledger *ledger, struct range_set *lacking, uint64
     return lost;
 }
 
-bool ledger_reconcile(struct ledger *ledger, const struct block_range *held, size_t count, uint64_t now_ms)
+bool ledger_reconcile(struct ledger *ledger, const struct block_range *held, size_t count, uint64_t told,
+                      uint64_t now_ms)
 {
     struct range_set there = {0}, lacking = {0};
     bool lost = false, known = range_reserve(&there, count);
     for (size_t at = 0; at < count && known; at++) known = range_add(&there, held[at]);
-    if (known && find_lacking(&ledger->done, &there, &lacking)) lost = reopen_lost(ledger, &lacking, now_ms);
+    if (known && find_lacking(&ledger->done, &there, told, &lacking)) lost = reopen_lost(ledger, &lacking, now_ms);
     if (lost) {
         range_clear(&ledger->missing);
         range_clear(&ledger->taken);

@@ -73,7 +73,6 @@ struct ledger {
     struct range_set single;  /* to be lent one by one, because a larger partial overlapped */
     struct range_set missing; /* done here, not held by the aggregator, since missing_ms */
     uint64_t missing_ms;
-    bool report_goes_on; /* the aggregator's report did not fit one message */
     struct fault faults[LEDGER_FAULTS_MAX];
     uint32_t fault_count;
     struct parked parked[LEDGER_PARKED_MAX]; /* in the order in which they were given up */
@@ -145,8 +144,9 @@ void ledger_split(struct ledger *ledger, struct block_range blocks);
 /* Runs a sweep again that failed, stalled, was cancelled or is done. What is done of it stays done. */
 void ledger_reopen(struct ledger *ledger);
 
-/* The aggregator holds exactly these blocks, in ascending order. Blocks that are done here and that it
- * has lacked for LEDGER_REOPEN_MS are no longer done. True: there were such, and the caller says of
- * each lease, by ledger_retake, that its blocks are still lent. */
-bool ledger_reconcile(struct ledger *ledger, const struct block_range *held, size_t count, uint64_t now_ms);
+/* Of the blocks before `told` the aggregator holds exactly these, in ascending order. Blocks that are done
+ * here and that it has lacked for LEDGER_REOPEN_MS are no longer done. True: there were such, and the
+ * caller says of each lease, by ledger_retake, that its blocks are still lent. */
+bool ledger_reconcile(struct ledger *ledger, const struct block_range *held, size_t count, uint64_t told,
+                      uint64_t now_ms);
 void ledger_retake(struct ledger *ledger, struct block_range blocks);

@@ -793,23 +793,30 @@ Test(broker, a_done_sweep_that_the_aggregator_lost_is_done_anew_when_it_is_submi
     close_bench(bench);
 }
 
-Test(broker, a_report_in_several_messages_loses_nothing)
+Test(broker, a_full_report_tells_of_its_gaps_and_of_nothing_behind_its_last_range)
 {
     struct bench *bench = open_bench();
     submit(bench, "s", 4000);
     hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
     static struct block_range ranges[MESSAGE_RANGES_MAX];
-    const struct block_range rest = {3000, 10};
+    const uint64_t told = 2 * MESSAGE_RANGES_MAX - 1; /* the end of the last range that is listed */
     for (uint64_t at = 0; at < MESSAGE_RANGES_MAX; at++) ranges[at] = (struct block_range){2 * at, 1};
-    for (int turn = 0; turn < 4; turn++) {
+    held(bench, false, 1, &(struct block_range){1000, 3000});
+    for (int report = 0; report < 2; report++) {
         held(bench, false, MESSAGE_RANGES_MAX, ranges);
-        held(bench, false, 1, &rest);
-        bench->now_ms += LEDGER_REOPEN_MS;
+        cr_assert_eq(ledger_of(bench)->done.total, 3000 + 500, "report %d may be older than the blocks", report);
+        bench->now_ms += LEDGER_REOPEN_MS / 2;
     }
     held(bench, false, MESSAGE_RANGES_MAX, ranges);
-    bench->now_ms += LEDGER_REOPEN_MS;
-    held(bench, false, MESSAGE_RANGES_MAX, ranges);
-    cr_assert_eq(ledger_of(bench)->done.total, MESSAGE_RANGES_MAX + 10);
+    cr_assert_eq(ledger_of(bench)->done.total, MESSAGE_RANGES_MAX + 4000 - told);
+    const struct range_set *now_done = &ledger_of(bench)->done;
+    for (uint64_t at = 0; at < MESSAGE_RANGES_MAX; at++)
+        cr_assert_eq(range_overlap(now_done, (struct block_range){2 * at, 1}), 1, "block %lu is listed", 2 * at);
+    for (uint64_t at = 1; at < told; at += 2)
+        cr_assert_eq(range_overlap(now_done, (struct block_range){at, 1}), 0, "block %lu is in a gap", at);
+    cr_assert_eq(range_overlap(now_done, (struct block_range){told, 4000 - told}), 4000 - told,
+                 "nothing is told of it");
+    cr_assert_eq(ledger_ready(ledger_of(bench)), MESSAGE_RANGES_MAX - 1, "what is in the gaps is to be done again");
     close_bench(bench);
 }
 
