@@ -4,24 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lending.h"
 #include "population_codec.h"
-#include "state.h"
 #include "sweep_codec.h"
 
-/* Effects that one message may need besides what `pump` adds; pump leaves so much room. */
-#define EFFECTS_OF_MESSAGE  32
 #define HELD_RANGES_SINGLY  16
-#define BLOCK_US_BELIEVED   UINT64_C(86400000000)                    /* a day */
-#define CREDIT              (UINT64_C(10000000) * LEDGER_PASS_SCALE) /* 10 s: what a sweep that lent nothing may catch up */
+#define BLOCK_US_BELIEVED   UINT64_C(86400000000) /* a day */
 #define AGGREGATOR_SILENCES 3 /* heartbeats without a word, after which another may take its place */
-
-/* What one step works with. */
-struct step {
-    struct broker *broker;
-    struct broker_effects *effects;
-    uint64_t now_ms;
-    struct peer from;
-};
 
 struct broker *broker_new(const struct broker_setup *setup)
 {
@@ -50,28 +39,6 @@ void broker_free(struct broker *broker)
 
 /* Effects */
 
-static struct broker_effect *emit(const struct step *step, enum broker_effect_kind kind)
-{
-    struct broker_effects *effects = step->effects;
-    assert(effects->count < BROKER_EFFECTS_MAX);
-    struct broker_effect *effect = &effects->list[effects->count++];
-    *effect = (struct broker_effect){.kind = kind};
-    return effect;
-}
-
-static bool has_room(const struct step *step)
-{
-    return step->effects->count + EFFECTS_OF_MESSAGE <= BROKER_EFFECTS_MAX;
-}
-
-static struct broker_effect *send_to(const struct step *step, const struct peer *to, enum message_kind kind)
-{
-    struct broker_effect *effect = emit(step, BROKER_SEND);
-    effect->send.to = *to;
-    effect->send.kind = kind;
-    return effect;
-}
-
 static void answer_error(const struct step *step, enum message_error code, const char *text)
 {
     struct broker_effect *effect = send_to(step, &step->from, MESSAGE_ERROR);
@@ -79,24 +46,9 @@ static void answer_error(const struct step *step, enum message_error code, const
     effect->send.error.text = text;
 }
 
-static void note(const struct step *step, enum broker_note kind, const char *name, const struct digest *sweep,
-                 struct block_range blocks)
-{
-    struct broker_effect *effect = emit(step, BROKER_NOTE);
-    effect->note.note = kind;
-    effect->note.blocks = blocks;
-    memcpy(effect->note.name, name, strnlen(name, sizeof effect->note.name - 1));
-    if (sweep != NULL) effect->sweep = *sweep;
-}
-
 static void note_name(const struct step *step, enum broker_note kind, const char *name)
 {
     note(step, kind, name, NULL, (struct block_range){0});
-}
-
-static void note_sweep(const struct step *step, enum broker_note kind, const struct ledger *ledger)
-{
-    note(step, kind, ledger->name, &ledger->sweep, (struct block_range){0});
 }
 
 /* Sweeps */
@@ -125,16 +77,6 @@ static void name_tenants(struct broker *broker)
     }
 }
 
-/* The sweep starts or stops being open to work: the aggregator is told, and leases are called back. */
-static void change_state(const struct step *step, struct ledger *ledger, enum sweep_state state)
-{
-    ledger->state = state;
-    ledger->progress_ms = step->now_ms;
-    step->broker->aggregator.wanted_due = true;
-    step->broker->recall_due = true;
-    emit(step, BROKER_KEEP_STATE)->sweep = ledger->sweep;
-}
-
 static bool count_done(const struct step *step, struct ledger *ledger, struct block_range blocks,
                        struct block_range *merged)
 {
@@ -157,73 +99,13 @@ static bool add_done(const struct step *step, struct ledger *ledger, struct bloc
     return true;
 }
 
-/* Leases */
-
-static void end_lease(struct broker *broker, struct lease *lease)
-{
-    struct ledger *ledger = &broker->sweeps[lease->sweep];
-    const uint64_t undone = lease->blocks.count - range_overlap(&ledger->done, lease->blocks);
-    ledger_charge(ledger, -(int64_t)(undone * lease->each_us));
-    roster_drop_lease(&broker->roster, &broker->roster.slots[lease->worker], lease->token);
-    ledger_return(&broker->sweeps[lease->sweep], lease->blocks);
-    lease_end(&broker->leases, lease);
-}
-
-static void end_leases_of(struct broker *broker, struct worker *worker)
-{
-    while (worker->lease_count > 0) end_lease(broker, lease_find(&broker->leases, worker->leases[0]));
-}
-
-/* The lease with that token if this worker has it, or NULL. */
-static struct lease *lease_of(const struct broker *broker, const struct worker *worker, uint64_t token)
-{
-    struct lease *lease = lease_find(&broker->leases, token);
-    return lease != NULL && lease->worker == roster_slot(&broker->roster, worker) ? lease : NULL;
-}
-
-/* Failures. A worker that ends or falls silent may have been ended by a block of what it held. */
-
-/* Whether some worker is here that could be lent to and on which these blocks have not failed. The first
- * few of the roster tell: at most LEDGER_ATTEMPTS have met the fault. */
-static bool another_could_try(const struct broker *broker, const struct fault *fault, uint64_t instance)
-{
-    const struct worker *worker = roster_first(&broker->roster);
-    for (; worker != NULL; worker = roster_next(&broker->roster, worker))
-        if (worker->instance != instance && !worker->draining && (fault == NULL || !fault_met(fault, worker->instance)))
-            return true;
-    return false;
-}
-
-static void lay_blame(const struct step *step, struct ledger *ledger, struct block_range blocks,
-                      const struct blame *blame)
-{
-    const bool again = !another_could_try(step->broker, ledger_find_fault(ledger, blocks), blame->instance);
-    if (!ledger_is_open(ledger)) return;
-    if (ledger_fault(ledger, blocks, blame, again, step->now_ms)) return;
-    change_state(step, ledger, SWEEP_FAILED);
-    note_sweep(step, NOTE_SWEEP_FAILED, ledger);
-}
-
-/* Ends a lease whose worker gave no answer. */
-static void end_lost_lease(const struct step *step, struct lease *lease, enum fault_cause cause)
-{
-    struct broker *broker = step->broker;
-    const struct worker *worker = &broker->roster.slots[lease->worker];
-    const struct blame blame = {cause, worker->instance, worker->name};
-    lease->each_us = 0; /* the time is spent */
-    struct ledger *ledger = &broker->sweeps[lease->sweep];
-    const struct block_range blocks = lease->blocks;
-    end_lease(broker, lease);
-    if (range_overlap(&ledger->done, blocks) < blocks.count) lay_blame(step, ledger, blocks, &blame);
-}
-
 static void dismiss(const struct step *step, struct worker *worker, enum broker_note why)
 {
     note_name(step, why, worker->name);
     step->broker->counters.workers_lost += why == NOTE_WORKER_LOST;
     while (why == NOTE_WORKER_LOST && worker->lease_count > 0)
-        end_lost_lease(step, lease_find(&step->broker->leases, worker->leases[0]), FAULT_CRASH);
-    end_leases_of(step->broker, worker);
+        lending_lose(step, lease_find(&step->broker->leases, worker->leases[0]), FAULT_CRASH);
+    lending_end_all(step->broker, worker);
     roster_remove(&step->broker->roster, worker);
 }
 
@@ -349,7 +231,7 @@ static void drop_unlisted(struct broker *broker, struct worker *worker, const st
         while (listed < message->heartbeat.token_count && message->heartbeat.tokens[listed] != worker->leases[at])
             listed++;
         if (listed < message->heartbeat.token_count) at++;
-        else end_lease(broker, lease_find(&broker->leases, worker->leases[at]));
+        else lending_end(broker, lease_find(&broker->leases, worker->leases[at]));
     }
 }
 
@@ -359,7 +241,7 @@ static void take_heartbeat(const struct step *step, struct worker *worker, const
     uint64_t held = 0;
     if (worker->moved) drop_unlisted(broker, worker, message);
     for (uint32_t at = 0; at < message->heartbeat.token_count; at++) {
-        struct lease *lease = lease_of(broker, worker, message->heartbeat.tokens[at]);
+        struct lease *lease = lending_find(broker, worker, message->heartbeat.tokens[at]);
         if (lease == NULL) continue;
         lease_renew(&broker->leases, lease, step->now_ms + broker->setup.lease_ms);
         held++;
@@ -390,7 +272,7 @@ static void take_done(const struct step *step, struct worker *worker, const stru
     struct broker *broker = step->broker;
     const struct block_range blocks = message->done.blocks;
     struct ledger *ledger = find_sweep(broker, &message->done.sweep);
-    struct lease *lease = lease_of(broker, worker, message->done.token);
+    struct lease *lease = lending_find(broker, worker, message->done.token);
     if (ledger == NULL || !range_inside(blocks, ledger->blocks)) {
         answer_error(step, ERROR_REFUSED, "no such blocks");
         return;
@@ -402,24 +284,24 @@ static void take_done(const struct step *step, struct worker *worker, const stru
     settle_charge(ledger, lease, blocks, message->done.compute_us);
     worker->blocks_done += blocks.count;
     meter_add(&worker->meter, blocks.count, step->now_ms);
-    if (range_overlap(&ledger->done, lease->blocks) == lease->blocks.count) end_lease(broker, lease);
+    if (range_overlap(&ledger->done, lease->blocks) == lease->blocks.count) lending_end(broker, lease);
 }
 
 /* A failure ends its lease: what is not done of it is ready for anybody. */
 static void take_failed(const struct step *step, struct worker *worker, const struct message *message)
 {
-    struct lease *lease = lease_of(step->broker, worker, message->failed.token);
+    struct lease *lease = lending_find(step->broker, worker, message->failed.token);
     if (lease == NULL) return;
     struct ledger *ledger = &step->broker->sweeps[lease->sweep];
     const struct block_range leased = lease->blocks;
     const struct block_range blocks = covers(leased, message->failed.blocks) ? message->failed.blocks : leased;
-    end_lease(step->broker, lease);
+    lending_end(step->broker, lease);
     step->broker->counters.blocks_failed[message->failed.cause] += blocks.count;
     if (!ledger_is_open(ledger)) return;
     if (message->failed.cause == CAUSE_OVERLAP) ledger_split(ledger, blocks);
     if (message->failed.cause != CAUSE_ERROR) return;
     note(step, NOTE_BLOCKS_FAILED, message->failed.text, &ledger->sweep, blocks);
-    lay_blame(step, ledger, blocks, &(struct blame){FAULT_ERROR, worker->instance, message->failed.text});
+    lending_blame(step, ledger, blocks, &(struct blame){FAULT_ERROR, worker->instance, message->failed.text});
 }
 
 /* Messages of the aggregator */
@@ -788,8 +670,8 @@ static void take_undelivered(const struct step *step, uint64_t token)
     struct worker *worker = roster_of_peer(&broker->roster, &step->from);
     if (from_aggregator(step)) lose_aggregator(step);
     if (worker == NULL) return;
-    struct lease *lease = lease_of(broker, worker, token);
-    if (lease != NULL) end_lease(broker, lease);
+    struct lease *lease = lending_find(broker, worker, token);
+    if (lease != NULL) lending_end(broker, lease);
     roster_limit(&broker->roster, worker, 0);
 }
 
@@ -804,7 +686,7 @@ static void lapse_leases(const struct step *step)
         const struct worker *worker = &broker->roster.slots[lease->worker];
         const bool silent = worker->seen_ms + broker->setup.lease_ms <= step->now_ms;
         note(step, NOTE_LEASE_LAPSED, worker->name, &broker->sweeps[lease->sweep].sweep, lease->blocks);
-        end_lost_lease(step, lease, silent ? FAULT_CRASH : FAULT_LAPSE);
+        lending_lose(step, lease, silent ? FAULT_CRASH : FAULT_LAPSE);
     }
 }
 
@@ -822,23 +704,6 @@ static void dismiss_silent(const struct step *step)
 
 /* What follows from any change */
 
-/* Leases of sweeps that no longer run end, and their workers are told to drop them. */
-static void recall_leases(const struct step *step)
-{
-    struct broker *broker = step->broker;
-    struct lease *lease = broker->recall_due ? lease_first(&broker->leases) : NULL;
-    while (lease != NULL && has_room(step)) {
-        struct lease *next = lease_next(&broker->leases, lease);
-        const struct ledger *ledger = &broker->sweeps[lease->sweep];
-        if (!ledger_is_open(ledger)) {
-            send_to(step, &broker->roster.slots[lease->worker].peer, MESSAGE_CANCEL)->sweep = ledger->sweep;
-            end_lease(broker, lease);
-        }
-        lease = next;
-    }
-    broker->recall_due = lease != NULL;
-}
-
 static void tell_endpoint(const struct step *step)
 {
     struct broker *broker = step->broker;
@@ -854,139 +719,6 @@ static void tell_wanted(const struct step *step)
     if (!aggregator->wanted_due || peer_is_nobody(&aggregator->peer)) return;
     send_to(step, &aggregator->peer, MESSAGE_WANTED);
     aggregator->wanted_due = false;
-}
-
-static void lend(const struct step *step, struct worker *worker, uint32_t sweep, struct block_range blocks)
-{
-    struct broker *broker = step->broker;
-    struct lease *lease = lease_grant(&broker->leases, roster_slot(&broker->roster, worker), sweep, blocks,
-                                      step->now_ms + broker->setup.lease_ms);
-    assert(lease != NULL && "there are as many slots as workers may hold leases");
-    lease->granted_ms = step->now_ms;
-    lease->each_us = ledger_expected_us(&broker->sweeps[sweep]);
-    ledger_charge(&broker->sweeps[sweep], (int64_t)(blocks.count * lease->each_us));
-    broker->counters.leases_granted++;
-    roster_note_lease(&broker->roster, worker, lease->token);
-    worker->told_ms = step->now_ms;
-    struct broker_effect *effect = send_to(step, &worker->peer, MESSAGE_LEASE);
-    effect->sweep = broker->sweeps[sweep].sweep;
-    effect->send.lease.token = lease->token;
-    effect->send.lease.blocks = blocks;
-}
-
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* A worker that has nothing, and on which these blocks have not failed unless nobody else could try. */
-static struct worker *choose_for(const struct step *step, const struct fault *fault)
-{
-    struct broker *broker = step->broker;
-    struct worker *first = roster_waiting(&broker->roster, 0), *worker = first;
-    for (uint32_t looks = 0; worker != NULL && looks <= LEDGER_ATTEMPTS; looks++) {
-        if (!fault_met(fault, worker->instance)) return worker;
-        worker = roster_waiting_next(&broker->roster, worker);
-    }
-    const bool waited = fault->due_ms + LEDGER_PATIENCE_MS <= step->now_ms;
-    return first != NULL && (waited || !another_could_try(broker, fault, first->instance)) ? first : NULL;
-}
-
-/* A block under suspicion travels alone, so that no other is blamed for what it does. */
-static void lend_suspects_of(const struct step *step, uint32_t sweep)
-{
-    struct broker *broker = step->broker;
-    struct ledger *ledger = &broker->sweeps[sweep];
-    for (uint32_t at = 0; at < ledger->fault_count; at++) {
-        const struct fault *fault = &ledger->faults[at];
-        uint64_t block;
-        while (has_room(step) && ledger_suspect(ledger, fault, step->now_ms, &block)) {
-            struct worker *worker = choose_for(step, fault);
-            broker->suspect_waits |= worker == NULL;
-            if (worker == NULL || !ledger_take_suspect(ledger, block)) break;
-            roster_set_alone(&broker->roster, worker);
-            lend(step, worker, sweep, (struct block_range){block, 1});
-        }
-        const uint64_t patience_ms = fault->due_ms + LEDGER_PATIENCE_MS;
-        if (fault->due_ms > step->now_ms) broker->retry_due_ms = sooner(broker->retry_due_ms, fault->due_ms);
-        else if (patience_ms > step->now_ms) broker->retry_due_ms = sooner(broker->retry_due_ms, patience_ms);
-    }
-}
-
-static void lend_suspects(const struct step *step)
-{
-    struct broker *broker = step->broker;
-    broker->retry_due_ms = UINT64_MAX;
-    broker->suspect_waits = false;
-    for (uint32_t at = 0; at < broker->sweep_count; at++)
-        if (broker->sweeps[at].aside.total > 0 && broker->sweeps[at].state == SWEEP_RUNNING) lend_suspects_of(step, at);
-}
-
-/* Fairness: of each tenant, the sweeps of the highest priority that have anything to lend take part, and those
- * of all tenants share the time that is lent by weight: who has had least for its weight is next. A sweep that
- * comes, or comes back, begins at the time of the schedule, and catches up no more than CREDIT. */
-
-static bool has_ready(const struct ledger *ledger)
-{
-    return ledger->state == SWEEP_RUNNING && ledger->taken.total < ledger->blocks;
-}
-
-static uint64_t pass_of(const struct broker *broker, const struct ledger *ledger)
-{
-    const uint64_t least = broker->pass > CREDIT ? broker->pass - CREDIT : 0;
-    return ledger->pass > least ? ledger->pass : least;
-}
-
-/* The sweep that is next; out: those that are not asked. False: none. */
-static bool choose_sweep(const struct broker *broker, const bool *out, uint32_t *chosen)
-{
-    uint32_t top[BROKER_SWEEPS_MAX] = {0}; /* by tenant: the highest priority, plus one */
-    bool found = false;
-    for (uint32_t at = 0; at < broker->sweep_count; at++) {
-        const struct ledger *ledger = &broker->sweeps[at];
-        if (out[at] || !has_ready(ledger) || ledger->priority < top[ledger->tenant_at]) continue;
-        top[ledger->tenant_at] = ledger->priority + 1;
-    }
-    for (uint32_t tried = 0; tried < broker->sweep_count; tried++) {
-        const uint32_t at = (broker->turn + tried) % broker->sweep_count;
-        const struct ledger *ledger = &broker->sweeps[at];
-        if (out[at] || !has_ready(ledger) || ledger->priority + 1 != top[ledger->tenant_at]) continue;
-        if (found && pass_of(broker, ledger) >= pass_of(broker, &broker->sweeps[*chosen])) continue;
-        *chosen = at;
-        found = true;
-    }
-    return found;
-}
-
-static bool lend_something(const struct step *step, struct worker *worker, bool ahead)
-{
-    struct broker *broker = step->broker;
-    bool out[BROKER_SWEEPS_MAX] = {0};
-    uint32_t sweep = 0;
-    while (choose_sweep(broker, out, &sweep)) {
-        struct ledger *ledger = &broker->sweeps[sweep];
-        struct block_range blocks;
-        out[sweep] = true;
-        if (!ledger_take(ledger, broker->roster.count, ahead, &blocks)) continue;
-        ledger->pass = pass_of(broker, ledger);
-        if (ledger->pass > broker->pass) broker->pass = ledger->pass;
-        broker->turn = sweep + 1;
-        lend(step, worker, sweep, blocks);
-        return true;
-    }
-    return false;
-}
-
-/* Everybody gets a first lease before anybody gets a second. Nobody gets a second while a block under
- * suspicion waits for somebody who has nothing. */
-static void lend_all(const struct step *step)
-{
-    const uint32_t most = step->broker->suspect_waits ? 1 : WORKER_LEASES;
-    for (uint32_t held = 0; held < most; held++) {
-        struct worker *worker;
-        while (has_room(step) && (worker = roster_waiting(&step->broker->roster, held)) != NULL)
-            if (!lend_something(step, worker, held > 0)) break;
-    }
 }
 
 /* What was lost of finished sweeps shows in the aggregator's next HELD, which is sent of open sweeps only. */
@@ -1025,11 +757,10 @@ static void pump(const struct step *step)
 {
     doubt_finished(step);
     settle_parked(step);
-    recall_leases(step);
+    lending_withdraw(step);
     tell_endpoint(step);
     if (has_room(step)) tell_wanted(step);
-    lend_suspects(step);
-    lend_all(step);
+    lending_lend(step);
     step->broker->busy = !has_room(step);
 }
 
