@@ -68,7 +68,9 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [ALL_SHARES] = "SELECT sweep, priority, weight, tenant, checksum FROM share",
 };
 
-static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+/* The log is copied into the database every 1,000 pages; after a burst its file shrinks back to 64 MiB. */
+static const char settings[] =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;";
 
 /* Only of a new database: where a table of another is not found, it is damaged, and must not pass for empty. */
 static const char schema[] =
@@ -203,7 +205,7 @@ struct journal *journal_open(const char *directory, char *why, size_t why_bytes)
 void journal_close(struct journal *journal)
 {
     if (journal == NULL) return;
-    if (journal->open) journal_commit(journal);
+    if (journal->open) run_script(journal, "ROLLBACK"); /* SQLite may have done so itself */
     for (size_t at = 0; at < STATEMENT_COUNT; at++) sqlite3_finalize(journal->statements[at]);
     sqlite3_close(journal->db);
     if (journal->lock_fd >= 0) close(journal->lock_fd);
@@ -308,7 +310,7 @@ static bool put_identity(struct journal *journal, uint64_t commits)
            run(put);
 }
 
-static bool keep_sweep(struct journal *journal, const struct ledger *ledger, const struct broker_effect *effect)
+static bool put_sweep(struct journal *journal, const struct ledger *ledger, const struct broker_effect *effect)
 {
     sqlite3_stmt *put = journal->statements[PUT_SWEEP], *put_population = journal->statements[PUT_POPULATION];
     const struct span population = effect->keep.population, sweep = effect->keep.sweep;
@@ -403,6 +405,13 @@ static bool keep_share(struct journal *journal, const struct ledger *ledger)
     return bind_digest(put, 1, &ledger->sweep) && bind_number(put, 2, ledger->priority) &&
            bind_number(put, 3, ledger->weight) && bind_text(put, 4, ledger->tenant) &&
            bind_bytes(put, 5, check.bytes, sizeof check.bytes) && run(put);
+}
+
+/* Rows may be left of a sweep whose own row was damaged: they are not of the one that is submitted now. */
+static bool keep_sweep(struct journal *journal, const struct ledger *ledger, const struct broker_effect *effect)
+{
+    return put_sweep(journal, ledger, effect) && keep_ranges(journal, ledger) && keep_parked(journal, ledger) &&
+           keep_share(journal, ledger);
 }
 
 static bool begin(struct journal *journal)

@@ -16,7 +16,7 @@ struct journal;
 /* Makes the directory when it is not there, and locks it for this process. NULL: `why` holds one line. */
 struct journal *journal_open(const char *directory, char *why, size_t why_bytes);
 
-/* Commits, and closes. */
+/* Closes; what was not committed is dropped, since it may be half of what belongs together. */
 void journal_close(struct journal *journal);
 
 /* Puts everything back that was kept; damaged rows are logged and left out. False: the database cannot

@@ -202,7 +202,6 @@ static void stop(struct world *world)
 {
     struct host *host = &world->hosts[HOST_BROKER];
     TRACE(world, "the broker's disk refuses, and it ends");
-    disk_commit(&world->broker_disk); /* closing the journal tries once more */
     host->dying = host->stopped = true;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "state.h"
+#include "support_vfs.h"
 #include "sweep_codec.h"
 
 #include "../../broker/shell_journal.c"
@@ -41,6 +42,7 @@ static struct bench *open_bench(void)
 
 static void stop(struct bench *bench)
 {
+    cr_assert(bench->journal == NULL || journal_commit(bench->journal));
     journal_close(bench->journal);
     broker_free(bench->broker);
 }
@@ -400,5 +402,175 @@ Test(journal, an_index_without_a_sweep_is_missed)
     cr_assert_gt(damaged, 0);
     start(bench);
     cr_assert_gt(bench->journal->damages, 0);
+    close_bench(bench);
+}
+
+/* The shell ends when the disk refuses in the middle of a step. Half a step must not be kept. */
+Test(journal, what_was_not_committed_is_dropped_when_it_is_closed)
+{
+    struct bench *bench = open_bench();
+    submit(bench, population);
+    hello_worker(bench);
+    done(bench, 0, 10);
+    cr_assert(journal_commit(bench->journal));
+    done(bench, 20, 5);
+    journal_close(bench->journal);
+    broker_free(bench->broker);
+    start(bench);
+    cr_assert_eq(broker_sweep(bench->broker, &bench->id)->done.total, 10);
+    close_bench(bench);
+}
+
+Test(journal, nothing_is_left_of_a_damaged_sweep_that_is_submitted_again)
+{
+    struct bench *bench = open_bench();
+    submit(bench, population);
+    bench->message.submit.sweep = buffer_span(&bench->sweep);
+    bench->message.submit.priority = 3;
+    step(bench);
+    hello_worker(bench);
+    done(bench, 0, 100);
+    execute(bench, "INSERT INTO parked SELECT id, 7, 3, 1, 'old', checksum FROM sweep; UPDATE sweep SET state = 9");
+    stop(bench);
+    start(bench);
+    cr_assert_null(broker_sweep(bench->broker, &bench->id));
+    submit(bench, population);
+    cr_assert_eq(count_rows(bench, "parked"), 0);
+    stop(bench);
+    start(bench);
+    const struct ledger *ledger = broker_sweep(bench->broker, &bench->id);
+    cr_assert_eq(ledger->done.total, 0, "it is told by the aggregator, or done again");
+    cr_assert_eq(ledger->priority, 0, "as it was asked for last");
+    cr_assert_eq(bench->journal->damages, 0);
+    close_bench(bench);
+}
+
+/* Journals of the first release had neither parked blocks nor shares, nor an identity. */
+Test(journal, an_older_journal_is_read_and_brought_up)
+{
+    struct bench *bench = open_bench();
+    submit(bench, population);
+    hello_worker(bench);
+    done(bench, 0, 10);
+    cr_assert(journal_commit(bench->journal));
+    for (size_t at = 0; at < STATEMENT_COUNT; at++) {
+        sqlite3_finalize(bench->journal->statements[at]);
+        bench->journal->statements[at] = NULL;
+    }
+    execute(bench, "DROP TABLE parked; DROP TABLE share; DROP TABLE store");
+    stop(bench);
+    start(bench);
+    const struct ledger *ledger = broker_sweep(bench->broker, &bench->id);
+    cr_assert(ledger->done.total == 10 && ledger->weight == 1 && ledger->parked_count == 0);
+    cr_assert_eq(bench->journal->damages, 0);
+    close_bench(bench);
+}
+
+/* A broker's life with its journal, which ends at the first failure as the shell does. Returns how many of its
+ * commits were acknowledged, of LIFE_COMMITS. */
+#define LIFE_COMMITS 4
+
+static bool keep_all(struct bench *bench)
+{
+    for (size_t at = 0; at < bench->effects.count; at++) {
+        const struct broker_effect *effect = &bench->effects.list[at];
+        if (effect->kind != BROKER_SEND && effect->kind != BROKER_NOTE &&
+            !journal_keep(bench->journal, bench->broker, effect))
+            return false;
+    }
+    return journal_commit(bench->journal);
+}
+
+static bool say(struct bench *bench, enum message_kind kind)
+{
+    const struct broker_event event = {
+        .kind = BROKER_MESSAGE, .now_ms = 1, .peer = {.size = 1, .bytes = "p"}, .message = &bench->message};
+    bench->message.kind = kind;
+    broker_step(bench->broker, &event, &bench->effects);
+    return keep_all(bench);
+}
+
+static bool say_done(struct bench *bench, uint64_t first, uint64_t count)
+{
+    bench->message.done.token = 1;
+    bench->message.done.sweep = bench->id;
+    bench->message.done.blocks = (struct block_range){first, count};
+    return say(bench, MESSAGE_DONE);
+}
+
+static int live(struct bench *bench)
+{
+    struct span bytes;
+    bench->broker = broker_new(&(struct broker_setup){500, 5000, 1});
+    bench->journal = journal_open(bench->directory, bench->why, sizeof bench->why);
+    if (bench->journal == NULL || !journal_restore(bench->journal, bench->broker, bench->why, sizeof bench->why))
+        return 0;
+    bench->message.submit.sweep = buffer_span(&bench->sweep);
+    bench->message.submit.population = population;
+    bench->message.submit.priority = bench->message.submit.weight = 0;
+    bench->message.submit.tenant[0] = 0;
+    if (!say(bench, MESSAGE_SUBMIT)) return 0;
+    memset(&bench->message.hello, 0, sizeof bench->message.hello);
+    bench->message.hello.role = ROLE_WORKER;
+    strcpy(bench->message.hello.name, "w");
+    say(bench, MESSAGE_HELLO);
+    if (!say_done(bench, 0, 10)) return 1;
+    if (!say_done(bench, 20, 10) || !journal_item(bench->journal, ITEM_SWEEP, &bench->id, &bytes)) return 2;
+    bench->message.cancel.sweep = bench->id;
+    return say(bench, MESSAGE_CANCEL) ? LIFE_COMMITS : 3;
+}
+
+/* What is there is what was acknowledged, or one step more that was on its way to the disk. */
+static void expect_commits(struct bench *bench, int acknowledged, const char *fault, unsigned at)
+{
+    start(bench);
+    cr_assert_eq(bench->journal->damages, 0, "%s at call %u", fault, at);
+    const struct ledger *ledger = broker_sweep(bench->broker, &bench->id);
+    int there = 0;
+    if (ledger != NULL) there = 1 + (int)(ledger->done.total / 10) + (ledger->state == SWEEP_CANCELLED);
+    cr_assert(there == acknowledged || there == acknowledged + 1, "%s at call %u: %d acknowledged, %d there", fault, at,
+              acknowledged, there);
+    if (ledger != NULL) cr_assert_eq(ledger->done.total % 10, 0, "%s at call %u", fault, at);
+}
+
+Test(journal, whatever_call_of_the_disk_fails_what_was_acknowledged_is_there)
+{
+    const struct {
+        unsigned calls;
+        int code;
+        const char *name;
+    } faults[] = {
+        {VFS_WRITE, SQLITE_FULL, "full"},
+        {VFS_WRITE | VFS_SYNC, SQLITE_IOERR, "write error"},
+        {VFS_READ, SQLITE_IOERR_READ, "read error"},
+        {VFS_READ, SQLITE_CORRUPT, "corrupt"},
+        {VFS_LOCK, SQLITE_BUSY, "busy"},
+        {VFS_OPEN, SQLITE_CANTOPEN, "cannot open"},
+        {VFS_OPEN | VFS_READ | VFS_WRITE, SQLITE_NOMEM, "no memory"},
+    };
+    struct bench *bench = open_bench();
+    submit(bench, population); /* for its bytes */
+    stop(bench);
+    vfs_install();
+    for (size_t row = 0; row < 2 * (sizeof faults / sizeof *faults); row++) {
+        const bool lasting = row % 2 == 1;
+        bool struck = true;
+        for (unsigned at = 1; struck; at++) {
+            cr_assert_lt(at, 2000);
+            vfs_disarm();
+            char command[96];
+            snprintf(command, sizeof command, "%s/broker.db", bench->directory);
+            unlink(command);
+            vfs_arm(faults[row / 2].calls, faults[row / 2].code, at, lasting);
+            const int acknowledged = live(bench);
+            journal_close(bench->journal);
+            broker_free(bench->broker);
+            struck = vfs_disarm();
+            cr_assert(struck || acknowledged == LIFE_COMMITS, "%s", bench->why);
+            expect_commits(bench, acknowledged, faults[row / 2].name, at);
+            stop(bench);
+        }
+    }
+    start(bench);
     close_bench(bench);
 }
