@@ -18,6 +18,7 @@
 #define STORE_WHY_BYTES 512
 #define KEY_BYTES       128
 #define KEPT_MAX        8u
+#define BUSY_MS         2000                /* how long somebody else may hold the database, to copy it or look at it */
 #define CHECK_BYTES_MAX (UINT64_C(1) << 30) /* a larger file is checked as a whole by --verify only: it takes long */
 #define WAL_KEPT_BYTES  "67108864"          /* the log shrinks back to this after a burst */
 
@@ -395,6 +396,7 @@ static bool open_database(struct store *store, const char *folder)
     if (!database_may_open(path, store->why, sizeof store->why)) return false;
     if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
         return complain(store, "open aggregator.db");
+    sqlite3_busy_timeout(store->db, BUSY_MS);
     return execute(store, "PRAGMA journal_mode = WAL", "use a write-ahead log") &&
            execute(store, "PRAGMA synchronous = FULL", "sync every commit") &&
            execute(store, "PRAGMA journal_size_limit = " WAL_KEPT_BYTES, "bound the log") && check_format(store);

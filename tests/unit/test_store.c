@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "support_vfs.h"
+
 struct fixture {
     char folder[64];
     struct store *store;
@@ -486,5 +488,106 @@ Test(store, a_page_of_garbage_is_reported_and_not_emptied)
     fd = open(path, O_RDONLY | O_CLOEXEC);
     cr_assert_geq(lseek(fd, 0, SEEK_END), size, "the file keeps what it held");
     close(fd);
+    tear_down(&fixture);
+}
+
+/* An aggregator's life with its store, which ends at the first failure as the server does. Returns how many of
+ * its commits were acknowledged, of LIFE_COMMITS. */
+#define LIFE_COMMITS 3
+
+static int live(struct store *store)
+{
+    struct loaded loaded = {0};
+    const struct store_visitor visitor = {
+        .context = &loaded, .sweep = note_sweep, .node = note_node, .damage = note_damage};
+    const struct digest sweep = name_of("sweep"), population = name_of("population"), result = name_of("table");
+    const struct fold_place left = {0, 0}, both = {1, 0};
+    struct buffer bytes = {0};
+    if (store == NULL || !store_load(store, &visitor)) return 0;
+    if (!store_put_sweep(store, &sweep, &population, text("sweep")) ||
+        !store_put_population(store, &population, text("population")) ||
+        !store_put_node(store, &sweep, left, text("left")) || !store_commit(store))
+        return 0;
+    const enum store_read read = store_get_node(store, &sweep, left, &bytes);
+    buffer_free(&bytes);
+    if (read != STORE_FOUND || !store_delete_node(store, &sweep, left) ||
+        !store_put_node(store, &sweep, both, text("both")) || !store_commit(store))
+        return 1;
+    return store_put_result(store, &sweep, &result) && store_commit(store) ? LIFE_COMMITS : 2;
+}
+
+/* What is there is what was acknowledged, or one commit more that was on its way to the disk. */
+static void expect_commits(struct fixture *fixture, int acknowledged, const char *fault, unsigned at)
+{
+    open_again(fixture);
+    const struct loaded loaded = load(fixture->store);
+    const bool left = look_up(fixture->store, "sweep", 0, 0) == STORE_FOUND;
+    const bool both = look_up(fixture->store, "sweep", 1, 0) == STORE_FOUND;
+    const int there = left ? 1 : both ? 2 + !digest_is_zero(&loaded.result) : 0;
+    cr_assert_eq(loaded.damages, 0, "%s at call %u: %s", fault, at, loaded.last_damage);
+    cr_assert_eq(loaded.nodes, loaded.sweeps, "%s at call %u: a merge is there by half", fault, at);
+    cr_assert(there == acknowledged || there == acknowledged + 1, "%s at call %u: %d acknowledged, %d there", fault, at,
+              acknowledged, there);
+}
+
+Test(store, whatever_call_of_the_disk_fails_what_was_acknowledged_is_there)
+{
+    const struct {
+        unsigned calls;
+        int code;
+        const char *name;
+    } faults[] = {
+        {VFS_WRITE, SQLITE_FULL, "full"},
+        {VFS_WRITE | VFS_SYNC, SQLITE_IOERR, "write error"},
+        {VFS_READ, SQLITE_IOERR_READ, "read error"},
+        {VFS_READ, SQLITE_CORRUPT, "corrupt"},
+        {VFS_LOCK, SQLITE_BUSY, "busy"},
+        {VFS_OPEN, SQLITE_CANTOPEN, "cannot open"},
+        {VFS_OPEN | VFS_READ | VFS_WRITE, SQLITE_NOMEM, "no memory"},
+    };
+    struct fixture fixture;
+    char why[256], path[96];
+    vfs_install();
+    set_up(&fixture);
+    snprintf(path, sizeof path, "%s/aggregator.db", fixture.folder);
+    for (size_t row = 0; row < 2 * (sizeof faults / sizeof *faults); row++) {
+        bool struck = true;
+        for (unsigned at = 1; struck; at++) {
+            cr_assert_lt(at, 2000);
+            store_close(fixture.store);
+            unlink(path);
+            vfs_arm(faults[row / 2].calls, faults[row / 2].code, at, row % 2 == 1);
+            struct store *store = store_open(fixture.folder, why, sizeof why);
+            const int acknowledged = live(store);
+            store_close(store);
+            struck = vfs_disarm();
+            cr_assert(struck || acknowledged == LIFE_COMMITS);
+            fixture.store = NULL;
+            expect_commits(&fixture, acknowledged, faults[row / 2].name, at);
+        }
+    }
+    tear_down(&fixture);
+}
+
+/* Somebody who copies the store, or looks at it, may hold it for a moment. */
+static void let_go(void *other)
+{
+    cr_assert_eq(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+}
+
+Test(store, a_change_waits_for_somebody_who_holds_the_database_for_a_moment)
+{
+    struct fixture fixture;
+    char path[96];
+    sqlite3 *other;
+    vfs_install();
+    set_up(&fixture);
+    snprintf(path, sizeof path, "%s/aggregator.db", fixture.folder);
+    cr_assert_eq(sqlite3_open(path, &other), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    vfs_when_waiting(let_go, other);
+    put_sweep(fixture.store, "sweep");
+    cr_assert(store_commit(fixture.store), "%s", store_why(fixture.store));
+    sqlite3_close(other);
     tear_down(&fixture);
 }
