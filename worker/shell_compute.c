@@ -233,7 +233,7 @@ bool computer_close(struct computer *computer)
 {
     if (computer == NULL) return true;
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += CLOSE_PATIENCE_NS;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
@@ -242,7 +242,7 @@ bool computer_close(struct computer *computer)
     computer->job.state = JOB_END;
     pthread_cond_signal(&computer->changed);
     pthread_mutex_unlock(&computer->mutex);
-    if (pthread_timedjoin_np(computer->thread, NULL, &until) != 0) return false;
+    if (pthread_clockjoin_np(computer->thread, NULL, CLOCK_MONOTONIC, &until) != 0) return false;
     release(computer);
     return true;
 }
