@@ -277,9 +277,13 @@ static void take_done(const struct step *step, struct worker *worker, const stru
         answer_error(step, ERROR_REFUSED, "no such blocks");
         return;
     }
+    if (lease != NULL && &broker->sweeps[lease->sweep] != ledger) lease = NULL;
     /* A late answer counts like any other: the aggregator has folded the blocks once. */
-    if (ledger_is_open(ledger) && !add_done(step, ledger, blocks)) return;
-    if (lease == NULL || &broker->sweeps[lease->sweep] != ledger) return;
+    if (ledger_is_open(ledger) && !add_done(step, ledger, blocks)) {
+        if (lease != NULL) lending_end(broker, lease); /* no room to remember: done again, nobody is to blame */
+        return;
+    }
+    if (lease == NULL) return;
     ledger_measure(ledger, blocks.count, message->done.compute_us);
     settle_charge(ledger, lease, blocks, message->done.compute_us);
     worker->blocks_done += blocks.count;

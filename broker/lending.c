@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define CREDIT (UINT64_C(10000000) * LEDGER_PASS_SCALE) /* 10 s: what a sweep that lent nothing may catch up */
+#define PASS_MOST (UINT64_C(1) << 62) /* ten thousand workers reach it within a week: then all count from less */
+#define CREDIT    (UINT64_C(10000000) * LEDGER_PASS_SCALE) /* 10 s: what a sweep that lent nothing may catch up */
 
 /* Leases */
 
@@ -154,6 +155,17 @@ static uint64_t pass_of(const struct broker *broker, const struct ledger *ledger
     return ledger->pass > least ? ledger->pass : least;
 }
 
+/* Takes as much off every pass, so that none ever overflows. */
+static void rebase_passes(struct broker *broker)
+{
+    if (broker->pass < PASS_MOST) return;
+    for (uint32_t at = 0; at < broker->sweep_count; at++) {
+        uint64_t *pass = &broker->sweeps[at].pass;
+        *pass -= *pass < PASS_MOST ? *pass : PASS_MOST;
+    }
+    broker->pass -= PASS_MOST;
+}
+
 /* The sweep that is next; out: those that are not asked. False: none. */
 static bool choose_sweep(const struct broker *broker, const bool *out, uint32_t *chosen)
 {
@@ -187,6 +199,7 @@ static bool lend_something(const struct step *step, struct worker *worker, bool 
         if (!ledger_take(ledger, broker->roster.count, ahead, &blocks)) continue;
         ledger->pass = pass_of(broker, ledger);
         if (ledger->pass > broker->pass) broker->pass = ledger->pass;
+        rebase_passes(broker);
         broker->turn = sweep + 1;
         lend(step, worker, sweep, blocks);
         return true;

@@ -39,13 +39,13 @@ file(WRITE [==[${folder}/${file}]==] \"\${text}\")
 endfunction()
 
 sim_plant(stale_done broker/broker.c
-          "if (ledger_is_open(ledger) && !add_done(step, ledger, blocks)) return;"
+          "if (ledger_is_open(ledger) && !add_done(step, ledger, blocks)) {"
           "if (lease == NULL) ledger->done.total += blocks.count;
-    if (ledger_is_open(ledger) && !add_done(step, ledger, blocks)) return;"
+    if (ledger_is_open(ledger) && !add_done(step, ledger, blocks)) {"
           400 "the broker's state is not sound")
 sim_plant(whole_lease broker/broker.c
-          "if (ledger_is_open(ledger) && !add_done(step, ledger, blocks)) return;"
-          "if (ledger_is_open(ledger) && !add_done(step, ledger, lease != NULL ? lease->blocks : blocks)) return;"
+          "if (ledger_is_open(ledger) && !add_done(step, ledger, blocks)) {"
+          "if (ledger_is_open(ledger) && !add_done(step, ledger, lease != NULL ? lease->blocks : blocks)) {"
           100 "which the aggregator does not hold")
 sim_plant(old_tokens broker/lease.c "(seed & SERIAL_FIRST_MASK) + 1" "(seed & 0) + 1" 100 "is lent twice")
 sim_plant(never_lost broker/ledger.c "const bool lost = waited && " "const bool lost = waited && now_ms == 0 && "

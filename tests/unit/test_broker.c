@@ -485,6 +485,23 @@ Test(broker, sweeps_share_the_workers_time_by_weight_whatever_their_blocks_take)
     close_bench(bench);
 }
 
+/* Ten thousand workers that work for three weeks on end get there. */
+Test(broker, shares_outlast_the_numbers_that_count_them)
+{
+    struct bench *bench = open_bench();
+    const uint64_t block_us[] = {10000, 10000};
+    uint64_t spent_us[2] = {0};
+    submit_share(bench, "a", 0, 1, "");
+    submit_share(bench, "b", 0, 3, "");
+    bench->broker->pass = UINT64_MAX - UINT64_C(100000000000); /* 100 s of one worker */
+    for (uint32_t at = 0; at < 2; at++) bench->broker->sweeps[at].pass = bench->broker->pass;
+    hello_three(bench);
+    work(bench, 600000, block_us, spent_us);
+    const double share = (double)spent_us[1] / (double)(spent_us[0] + spent_us[1]);
+    cr_assert(share > 0.72 && share < 0.78, "%g", share);
+    close_bench(bench);
+}
+
 Test(broker, a_sweep_that_comes_later_shares_from_then_on)
 {
     struct bench *bench = open_bench();
@@ -839,6 +856,27 @@ Test(broker, a_sweep_in_too_many_pieces_can_still_be_finished)
     held(bench, false, 1, &(struct block_range){next, 1});
     held(bench, true, 1, &(struct block_range){0, 3 * LEDGER_DONE_RANGES_MAX});
     cr_assert_eq(ledger_of(bench)->state, SWEEP_DONE);
+    close_bench(bench);
+}
+
+Test(broker, blocks_that_there_is_no_room_for_are_lent_again_and_nobody_is_to_blame)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 3 * LEDGER_DONE_RANGES_MAX);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect lease = lease_to(bench, one);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    static struct block_range ranges[MESSAGE_RANGES_MAX];
+    uint64_t next = range_end(lease.send.lease.blocks) + 1;
+    for (size_t round = 0; round < LEDGER_DONE_RANGES_MAX / MESSAGE_RANGES_MAX; round++) {
+        for (size_t at = 0; at < MESSAGE_RANGES_MAX; at++, next += 2) ranges[at] = (struct block_range){next, 1};
+        held(bench, false, MESSAGE_RANGES_MAX, ranges);
+    }
+    done(bench, one, lease.send.lease.token, lease.send.lease.blocks, 1000);
+    cr_assert_eq(range_overlap(&ledger_of(bench)->done, lease.send.lease.blocks), 0, "no room");
+    cr_assert_null(lease_find(&bench->broker->leases, lease.send.lease.token));
+    cr_assert_eq(lease_to(bench, one).send.lease.blocks.first, lease.send.lease.blocks.first, "lent again");
+    cr_assert_eq(ledger_of(bench)->fault_count, 0);
     close_bench(bench);
 }
 
