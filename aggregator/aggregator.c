@@ -21,6 +21,8 @@
 #define ASKED_MS           10000u /* a sweep that only a worker named is asked for so long */
 #define REPORTS_PER_STEP   32u    /* below the socket's queue ... */
 #define REPORTS_APART_MS   10u    /* ... which has this long to drain */
+#define TABLE_FIRST_MS     1000u  /* a table that failed is tried again, at first soon: a disk may have hiccuped ... */
+#define TABLE_MOST_MS      3600000u /* ... then ever less often: another version of the model stays another */
 
 struct answer {
     enum aggregator_effect_kind kind; /* FOLDED or OUTCOME */
@@ -383,9 +385,9 @@ static void report_due(struct step *step)
     if (step->effects->count > first) core->reports_after_ms = step->now_ms + REPORTS_APART_MS;
 }
 
-static bool needs_table(const struct entry *entry)
+static bool lacks_table(const struct entry *entry)
 {
-    return entry->stage == ENTRY_READY && !entry->complete && !entry->tableless && fold_is_complete(&entry->fold);
+    return entry->stage == ENTRY_READY && !entry->complete && fold_is_complete(&entry->fold);
 }
 
 static void render_next(struct step *step)
@@ -394,7 +396,7 @@ static void render_next(struct step *step)
     if (core->rendering || core->finishing) return;
     for (size_t at = 0; at < core->catalog.count; at++) {
         const struct entry *entry = &core->catalog.entries[at];
-        if (!needs_table(entry)) continue;
+        if (!lacks_table(entry) || entry->table_due_ms > step->now_ms) continue;
         emit(step, EFFECT_RENDER)->sweep = entry->sweep;
         core->rendering = true;
         core->rendered = entry->sweep;
@@ -479,7 +481,8 @@ static void take_table(struct step *step)
     assert(core->rendering && entry && digest_equal(&core->rendered, &entry->sweep));
     core->rendering = false;
     if (step->event->fault) {
-        entry->tableless = true;
+        entry->table_wait_ms = least(most(2 * entry->table_wait_ms, TABLE_FIRST_MS), TABLE_MOST_MS);
+        entry->table_due_ms = step->now_ms + entry->table_wait_ms;
         return;
     }
     entry->result = step->event->result;
@@ -627,7 +630,7 @@ static uint64_t entry_due_ms(const struct aggregator *core, const struct entry *
         due_ms = least(due_ms, entry->fetch_due_ms);
     if ((entry->stage == ENTRY_NAMED || entry->stage == ENTRY_REFUSED) && !entry->wanted)
         due_ms = least(due_ms, entry->asked_until_ms);
-    if (needs_table(entry) && !core->rendering && !core->finishing) due_ms = 0;
+    if (lacks_table(entry) && !core->rendering && !core->finishing) due_ms = least(due_ms, entry->table_due_ms);
     return due_ms;
 }
 

@@ -20,11 +20,12 @@ struct entry {
     struct digest sweep, population;
     struct digest result; /* of the table, once every block is in; zero before */
     enum entry_stage stage;
-    const char *why;         /* REFUSED: a constant string */
-    bool wanted;             /* open at the broker */
-    bool complete;           /* result is on disk */
-    bool tableless;          /* no table can be made of it here; not tried again before a restart */
-    uint64_t asked_until_ms; /* somebody needs it until then */
+    const char *why;                                   /* REFUSED: a constant string */
+    bool wanted;                                       /* open at the broker */
+    bool complete;                                     /* result is on disk */
+    uint64_t table_due_ms;                             /* when a table may be tried; 0: now */
+    uint64_t table_wait_ms;                            /* ... after it failed; 0: it has not */
+    uint64_t asked_until_ms;                           /* somebody needs it until then */
     uint64_t fetch_due_ms, reported_ms, report_due_ms; /* UINT64_MAX: not due */
     struct fold fold;                                  /* once READ */
 };

@@ -792,15 +792,27 @@ Test(aggregator, a_sweep_that_was_complete_but_for_its_table_gets_it_after_a_res
     free_shell(shell);
 }
 
-Test(aggregator, a_table_that_can_not_be_made_is_not_tried_for_ever)
+Test(aggregator, a_table_that_can_not_be_made_is_tried_again_ever_less_often)
 {
     struct shell *shell = new_shell(4);
     begin(shell);
     fold_all(shell, 4);
-    rendered(shell, "another version of the model");
-    pass(shell, 1000);
-    cr_assert_eq(shell->renders, 1);
+    uint64_t wait_ms = 1000;
+    for (size_t tries = 1; tries < 20; tries++) {
+        rendered(shell, "the disk could not be read");
+        cr_assert_eq(shell->renders, tries);
+        tick(shell, wait_ms - 1);
+        cr_assert_eq(shell->renders, tries, "not before %lu ms", (unsigned long)wait_ms);
+        cr_assert_gt(aggregator_next_due_ms(shell->core), 0, "it rests meanwhile");
+        tick(shell, 1);
+        cr_assert_eq(shell->renders, tries + 1, "after %lu ms", (unsigned long)wait_ms);
+        wait_ms = wait_ms < 1800000 ? 2 * wait_ms : 3600000;
+    }
     cr_assert_eq(count_complete(shell), 0);
+    rendered(shell, NULL);
+    welcome(shell);
+    tick(shell, 1);
+    cr_assert_geq(count_complete(shell), 1);
     free_shell(shell);
 }
 
