@@ -46,7 +46,7 @@ static struct item *find(const struct cache *cache, const struct digest *sweep, 
 
 static size_t bytes_of(const struct node *node)
 {
-    return sizeof(struct item) + sizeof *node + node->figure_count * sizeof *node->tallies +
+    return sizeof(struct item) + sizeof *node + node->shape.figures * sizeof *node->tallies +
            node->bucket_capacity * sizeof *node->buckets;
 }
 

@@ -44,7 +44,7 @@ struct node *payload_read(struct payloads *payloads, const struct digest *sweep,
     const struct plan *plan = plan_of(payloads, sweep);
     if (!plan) return NULL;
     const char *fault = NULL;
-    struct node *node = node_decode(bytes, plan->figure_count, &fault);
+    struct node *node = node_decode(bytes, &plan->shape, &fault);
     if (node) fault = fault_of(node, plan, place);
     if (!fault) return node;
     fail(payloads, fault);

@@ -74,7 +74,7 @@ static void print_plan(const struct job *job, uint32_t workers, double seconds)
     progress_count(sweep->draws, draws, sizeof draws);
     progress_count(job_model_runs(job), runs, sizeof runs);
     progress_count(sweep_block_count(sweep), blocks, sizeof blocks);
-    progress_count(job->plan->figure_count, figures, sizeof figures);
+    progress_count(job->plan->shape.figures, figures, sizeof figures);
     printf("%s: sound\nsweep      %s %s\nmodel      %s %s\npopulation %s, %zu rows\n", job->path, sweep->name, id,
            sweep->model, sweep->model_version, sweep->population_name, job->population->count);
     printf("design     %s, %s draws x %u scenarios = %s model runs\n", scenario_design_name(sweep->method), draws,
@@ -131,7 +131,7 @@ static void print_json(const struct job *job, uint32_t workers, double seconds)
     json_object_set_new(root, "model_runs", json_integer((json_int_t)job_model_runs(job)));
     json_object_set_new(root, "blocks", json_integer((json_int_t)sweep_block_count(sweep)));
     json_object_set_new(root, "draws_per_block", json_integer(sweep->draws_per_block));
-    json_object_set_new(root, "figures", json_integer((json_int_t)job->plan->figure_count));
+    json_object_set_new(root, "figures", json_integer((json_int_t)job->plan->shape.figures));
     json_object_set_new(root, "areas", json_integer((json_int_t)job->plan->area_count));
     json_object_set_new(root, "years", json_integer(sweep->years));
     json_object_set_new(root, "workers", json_integer(workers));

@@ -149,7 +149,7 @@ static enum exit_status fetch_root(struct talk *talk, const struct digest *id, s
     if (talk->answer->outcome.node.size == 0) return fail("", "nothing of this sweep is done yet");
     if (!talk->answer->outcome.complete)
         fprintf(stderr, "note: an estimate, from %llu draws so far\n", (unsigned long long)talk->answer->outcome.draws);
-    remote->root = node_decode(talk->answer->outcome.node, remote->plan->figure_count, &reason);
+    remote->root = node_decode(talk->answer->outcome.node, &remote->plan->shape, &reason);
     return remote->root ? STATUS_DONE : fail("the result cannot be read", reason);
 }
 

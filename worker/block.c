@@ -163,7 +163,7 @@ static void run_batch(struct block_runner *runner, const struct slice *slice, ui
 {
     const struct plan *plan = runner->plan;
     uint32_t failed = 0;
-    design_draws(runner->design, first, runner->draws);
+    design_row(runner->design, 0, first, runner->draws, NULL);
     for (size_t scenario = 0; scenario < plan->sweep->scenario_count; scenario++) {
         apply_settings(runner, &plan->sweep->scenarios[scenario]);
         failed |= plan->model->run(slice->run, (const model_lanes *)runner->values, parts_of(runner, batch, scenario));
@@ -260,7 +260,7 @@ struct node *block_run(struct block_runner *runner, uint64_t block)
 {
     const struct sweep *sweep = runner->plan->sweep;
     uint64_t first = block * sweep->draws_per_block, left = sweep->draws - first;
-    struct node *node = node_new(runner->plan->figure_count);
+    struct node *node = node_new(&runner->plan->shape);
     if (!node) return NULL;
     node->index = block;
     node->draws = left < sweep->draws_per_block ? left : sweep->draws_per_block;

@@ -140,7 +140,7 @@ static struct pieces time_pieces(const struct plan *plan)
     for (double start = seconds_now(); seconds_now() - start < target_seconds; batches++) {
         double times[4];
         times[0] = seconds_now();
-        design_draws(design, batches * MODEL_LANES, values);
+        design_row(design, 0, batches * MODEL_LANES, values, NULL);
         times[1] = seconds_now();
         plan->model->run(plan->run, (const model_lanes *)values, baseline);
         for (size_t lane = 0; lane < MODEL_LANES; lane++) values[funded_years][lane] = 4;
@@ -173,7 +173,7 @@ static void print_bytes(const char *what, const struct node *node)
     double start = seconds_now();
     node_encode(node, &bytes);
     double encoded = seconds_now();
-    struct node *read = node_decode(buffer_span(&bytes), node->figure_count, &why);
+    struct node *read = node_decode(buffer_span(&bytes), &node->shape, &why);
     double decoded = seconds_now();
     if (!read) stop(why);
     printf("  node of %-10s %9zu bytes (%zu buckets), encoded in %.2f ms, decoded in %.2f ms\n", what, bytes.size,
@@ -227,7 +227,7 @@ static void bench(const char *title, const struct model *model, const struct pop
     double block = time_blocks(runner);
     struct pieces pieces = time_pieces(plan);
     double runs = (double)sweep.draws_per_block * sweep.scenario_count;
-    printf("%s: %zu figures, %u draws per block\n", title, plan->figure_count, sweep.draws_per_block);
+    printf("%s: %zu figures, %u draws per block\n", title, plan->shape.figures, sweep.draws_per_block);
     printf("  %.0f model runs/s on one core; a block takes %.2f ms\n", runs / block, 1e3 * block);
     print_share("design", pieces.design, block);
     print_share("model: run", pieces.run, block);

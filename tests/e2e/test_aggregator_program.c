@@ -321,7 +321,7 @@ static void expect_root(struct stage *stage)
     cr_assert(stage->message->outcome.complete);
     cr_assert_eq(stage->message->outcome.blocks, BLOCKS);
     cr_assert_eq(stage->message->outcome.draws, stage->sweep->draws);
-    struct node *root = node_decode(stage->message->outcome.node, stage->plan->figure_count, &why);
+    struct node *root = node_decode(stage->message->outcome.node, &stage->plan->shape, &why);
     cr_assert_not_null(root, "%s", why);
     cr_assert(table_csv(stage->plan, root, &csv));
     struct digest digest = digest_of(buffer_span(&csv));

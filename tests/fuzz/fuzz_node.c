@@ -16,7 +16,7 @@ static void require_readable_node(const struct node *node)
     struct buffer bytes = {0}, again = {0};
     const char *why = NULL;
     node_encode(node, &bytes);
-    struct node *read = node_decode(buffer_span(&bytes), node->figure_count, &why);
+    struct node *read = node_decode(buffer_span(&bytes), &node->shape, &why);
     fuzz_require(!bytes.failed && read != NULL);
     node_encode(read, &again);
     fuzz_require(!again.failed && again.size == bytes.size && memcmp(again.data, bytes.data, bytes.size) == 0);
@@ -29,7 +29,7 @@ static void require_sound(const struct node *node)
 {
     static const double shares[] = {0, 0.05, 0.25, 0.5, 0.75, 0.95, 1};
     enum { SHARES = sizeof shares / sizeof *shares };
-    for (size_t at = 0; at < node->figure_count; at++) {
+    for (size_t at = 0; at < node->shape.figures; at++) {
         const struct tally *tally = &node->tallies[at];
         double quantiles[SHARES];
         tally_quantiles(node, tally, shares, SHARES, quantiles);
@@ -74,11 +74,11 @@ int FUZZ_TARGET(node)(const uint8_t *data, size_t size)
     const size_t figures = data[0] % FIGURES_MAX + 1u;
     const struct span bytes = {data + 1, size - 1};
     const char *why = NULL;
-    struct node *node = node_decode(bytes, figures, &why), *neighbour = NULL;
+    struct node *node = node_decode(bytes, NODE_PLAIN(figures), &why), *neighbour = NULL;
     if (node != NULL) {
         require_sound(node);
         require_readable_node(node);
-        neighbour = node_decode(bytes, figures, &why);
+        neighbour = node_decode(bytes, NODE_PLAIN(figures), &why);
         fuzz_require(neighbour != NULL);
         merge_with_neighbour(node, neighbour);
     } else {

@@ -49,7 +49,7 @@ static void drop(void)
 Test(noop, a_block_of_one_draw_is_one_figure_that_is_one)
 {
     make(100, 1);
-    cr_assert_eq(plan->figure_count, 1);
+    cr_assert_eq(plan->shape.figures, 1);
     cr_assert_eq(sweep_block_count(&sweep), 100);
     struct block_runner *runner = block_runner_new(plan, why, sizeof why);
     struct node *node = block_run(runner, 99);
@@ -68,7 +68,7 @@ Test(noop, a_difference_is_the_difference_of_the_parameter)
     struct block_runner *runner = block_runner_new(plan, why, sizeof why);
     struct node *node = block_run(runner, 0);
     static const double expected[] = {1, 3, 2}; /* base, other, other - base */
-    cr_assert_eq(plan->figure_count, 3);
+    cr_assert_eq(plan->shape.figures, 3);
     for (size_t figure = 0; figure < 3; figure++)
         cr_assert_eq(node->tallies[figure].mean, expected[figure], "figure %zu", figure);
     node_free(node);

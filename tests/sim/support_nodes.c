@@ -24,7 +24,7 @@ static double value_of(uint32_t flavour, uint64_t block, uint32_t draw)
 
 static struct node *make_block(uint32_t flavour, uint64_t block)
 {
-    struct node *node = node_new(NODES_FIGURES);
+    struct node *node = node_new(NODE_PLAIN(NODES_FIGURES));
     need(node != NULL);
     double values[NODES_DRAWS], squares[NODES_DRAWS];
     for (uint32_t draw = 0; draw < NODES_DRAWS; draw++) {

@@ -614,7 +614,7 @@ static void make_sweep(struct world *world, uint32_t number)
     sweep_encode(sweep, &made->bytes);
     made->id = sweep_identity(sweep);
     made->content = sweep;
-    made->plan = (struct plan){.sweep = sweep, .figure_count = NODES_FIGURES};
+    made->plan = (struct plan){.sweep = sweep, .shape.figures = NODES_FIGURES};
     made->covered = calloc(made->blocks, 1);
     if (made->covered == NULL || made->bytes.failed) abort();
     made->result = nodes_result(made->flavour, made->blocks);

@@ -86,7 +86,7 @@ static void make_sweep(struct shell *shell, uint64_t draws, const struct digest 
 
 static struct node *make_leaf(uint64_t block)
 {
-    struct node *node = node_new(FIGURES);
+    struct node *node = node_new(NODE_PLAIN(FIGURES));
     node->index = block;
     node->draws = 4;
     for (size_t figure = 0; figure < FIGURES; figure++) {
@@ -153,7 +153,7 @@ static struct node *node_of(struct shell *shell, const struct digest *sweep, str
     size_t at = disk_find(&shell->open, sweep, place);
     cr_assert_neq(at, SIZE_MAX, "node %u/%lu is nowhere", place.level, (unsigned long)place.index);
     const char *why = NULL;
-    node = node_decode(buffer_span(&shell->open.nodes[at].bytes), FIGURES, &why);
+    node = node_decode(buffer_span(&shell->open.nodes[at].bytes), NODE_PLAIN(FIGURES), &why);
     cr_assert_not_null(node, "%s", why);
     cr_assert(cache_put(shell->cache, sweep, place, node, false));
     return node;

@@ -62,7 +62,7 @@ static void draw_values(const struct design *design, uint64_t draw, const struct
                         double *values)
 {
     model_lanes lanes[LINEAR_PARAMETERS];
-    design_draws(design, draw, lanes);
+    design_row(design, 0, draw, lanes, NULL);
     for (size_t at = 0; at < LINEAR_PARAMETERS; at++) values[at] = lanes[at][0];
     for (size_t at = 0; at < scenario->setting_count; at++)
         values[scenario->settings[at].parameter] = scenario->settings[at].value;
@@ -103,7 +103,7 @@ static double plain_figure(const struct plan *plan, const struct design *design,
 static struct node *plain_node(const struct plan *plan, uint64_t block)
 {
     struct design *design = design_new(&sweep, why, sizeof why);
-    struct node *node = node_new(plan->figure_count);
+    struct node *node = node_new(&plan->shape);
     uint64_t first = block * sweep.draws_per_block, end = first + sweep.draws_per_block;
     if (end > sweep.draws) end = sweep.draws;
     node->index = block;

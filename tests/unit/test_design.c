@@ -42,7 +42,7 @@ static struct design *design_of(const struct sweep *sweep)
 static void draw(const struct sweep *sweep, uint64_t first, model_lanes *values)
 {
     struct design *design = design_of(sweep);
-    design_draws(design, first, values);
+    design_row(design, 0, first, values, NULL);
     design_free(design);
 }
 
@@ -53,7 +53,7 @@ Test(design, a_point_is_every_central_value_in_every_lane)
     struct sweep *sweep = sweep_with(DESIGN_POINT, 1);
     struct design *design = design_of(sweep);
     model_lanes values[PARAMETERS];
-    design_draws(design, 0, values);
+    design_row(design, 0, 0, values, NULL);
     cr_assert_eq(design_dimensions(design), 0);
     for (size_t at = 0; at < PARAMETERS; at++)
         for (size_t lane = 0; lane < MODEL_LANES; lane++) {
@@ -71,7 +71,7 @@ Test(design, fixed_parameters_keep_their_central_value_and_uncertain_ones_vary)
         struct design *design = design_of(sweep);
         model_lanes values[PARAMETERS];
         cr_assert_eq(design_dimensions(design), 4);
-        design_draws(design, 64, values);
+        design_row(design, 0, 64, values, NULL);
         for (size_t at = 0; at < PARAMETERS; at++) {
             const struct distribution *distribution = &sweep->parameters[at].distribution;
             double low, high;
@@ -171,7 +171,7 @@ Test(design, sobol_draws_are_stratified_in_every_parameter)
     static double drawn[PARAMETERS][DRAWS];
     for (uint64_t first = 0; first < DRAWS; first += MODEL_LANES) {
         model_lanes values[PARAMETERS];
-        design_draws(design, 512 + first, values);
+        design_row(design, 0, 512 + first, values, NULL);
         for (size_t at = 0; at < PARAMETERS; at++) memcpy(&drawn[at][first], values[at], sizeof values[at]);
     }
     for (size_t at = 0; at < PARAMETERS; at++) {
@@ -200,7 +200,7 @@ Test(design, as_many_uncertain_parameters_as_a_sweep_can_hold_are_drawn)
             (struct distribution){.kind = DISTRIBUTION_UNIFORM, .low = (double)at, .high = (double)at + 1};
     struct design *design = design_of(sweep);
     model_lanes *values = calloc(MODEL_PARAMETERS_MAX, sizeof *values);
-    design_draws(design, 0, values);
+    design_row(design, 0, 0, values, NULL);
     cr_assert_eq(design_dimensions(design), MODEL_PARAMETERS_MAX);
     for (size_t at = 0; at < MODEL_PARAMETERS_MAX; at++)
         cr_assert_eq(floor(values[at][7]), (double)at, "parameter %zu: %g", at, values[at][7]);

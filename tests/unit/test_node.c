@@ -75,7 +75,7 @@ static void make_values(double *values, size_t blocks, uint64_t seed)
 
 static struct node *tally_block(const double *values, size_t blocks, size_t block)
 {
-    struct node *node = node_new(KINDS);
+    struct node *node = node_new(NODE_PLAIN(KINDS));
     node->index = block;
     node->draws = BLOCK;
     for (size_t kind = 0; kind < KINDS; kind++)
@@ -250,7 +250,7 @@ Test(node, constant_has_its_value_as_mean_and_no_histogram)
 {
     double values[NODE_VALUES_MAX];
     for (size_t count = 1; count <= NODE_VALUES_MAX; count++) {
-        struct node *node = node_new(1);
+        struct node *node = node_new(NODE_PLAIN(1));
         for (size_t at = 0; at < count; at++) values[at] = 0.1;
         cr_assert(node_tally(node, 0, values, count));
         cr_assert_eq(node->tallies[0].mean, 0.1, "%zu values", count);
@@ -263,7 +263,7 @@ Test(node, constant_has_its_value_as_mean_and_no_histogram)
 
 Test(node, zeros_of_both_signs_are_one_zero)
 {
-    struct node *node = node_new(2);
+    struct node *node = node_new(NODE_PLAIN(2));
     cr_assert(node_tally(node, 0, (double[]){-0.0, 0.0, -0.0}, 3));
     cr_assert(node_tally(node, 1, (double[]){-0.0, -1.0}, 2));
     cr_assert_eq(node->tallies[0].bucket_count, 0);
@@ -274,7 +274,7 @@ Test(node, zeros_of_both_signs_are_one_zero)
 
 Test(node, huge_values_do_not_overflow_the_mean)
 {
-    struct node *node = node_new(1);
+    struct node *node = node_new(NODE_PLAIN(1));
     cr_assert(node_tally(node, 0, (double[]){1.5e308, 1.7e308, 1.6e308, -1e308}, 4));
     cr_assert_float_eq(node->tallies[0].mean, 0.95e308, 1e294);
     cr_assert(isinf(node->tallies[0].m2));
@@ -288,7 +288,7 @@ Test(node, narrow_and_wide_histograms_count_every_draw)
         double values[NODE_VALUES_MAX];
         random_state = 11;
         for (size_t at = 0; at < NODE_VALUES_MAX; at++) values[at] = exp2(octaves * (uniform() - 0.5));
-        struct node *node = node_new(1);
+        struct node *node = node_new(NODE_PLAIN(1));
         cr_assert(node_tally(node, 0, values, NODE_VALUES_MAX));
         uint64_t counted = 0;
         for (size_t at = 0; at < node->bucket_count; at++) {
@@ -467,7 +467,7 @@ Test(node, only_siblings_merge)
         {NODE_LEVEL_MAX, NODE_LEVEL_MAX, 0, 1, 1, false},
     };
     for (size_t at = 0; at < sizeof rows / sizeof *rows; at++) {
-        struct node *left = node_new(1), *right = node_new(rows[at].right_figures);
+        struct node *left = node_new(NODE_PLAIN(1)), *right = node_new(NODE_PLAIN(rows[at].right_figures));
         left->level = rows[at].left_level;
         left->index = rows[at].left_index;
         right->level = rows[at].right_level;
@@ -486,7 +486,7 @@ Test(node, only_siblings_merge)
 
 Test(node, fold_refuses_nothing_and_what_overlaps)
 {
-    struct node *block = node_new(1), *pair = node_new(1);
+    struct node *block = node_new(NODE_PLAIN(1)), *pair = node_new(NODE_PLAIN(1));
     pair->level = 1;
     struct node *overlapping[] = {pair, block}, *descending[] = {pair, block};
     block->index = 1;
@@ -501,7 +501,7 @@ Test(node, fold_refuses_nothing_and_what_overlaps)
 
 Test(node, failed_draws_add_up)
 {
-    struct node *left = node_new(1), *right = node_new(1);
+    struct node *left = node_new(NODE_PLAIN(1)), *right = node_new(NODE_PLAIN(1));
     left->draws = right->draws = 10;
     left->failed_draws = 3;
     right->failed_draws = 4;
@@ -539,7 +539,7 @@ Test(node, bytes_read_back_to_the_same_node)
         const char *why = NULL;
         struct node *node = sample_node(number);
         struct buffer bytes = bytes_of(node);
-        struct node *read = node_decode(buffer_span(&bytes), KINDS, &why);
+        struct node *read = node_decode(buffer_span(&bytes), NODE_PLAIN(KINDS), &why);
         cr_assert_not_null(read, "sample %u: %s", number, why);
         cr_assert(same_bytes(node, read), "sample %u", number);
         cr_assert_eq(read->bucket_count, node->bucket_count, "sample %u", number);
@@ -562,7 +562,7 @@ Test(node, merging_read_nodes_is_merging_the_nodes)
     make_values(values, 2, 77);
     struct node *left = tally_block(values, 2, 0), *right = tally_block(values, 2, 1);
     struct buffer bytes = bytes_of(left);
-    struct node *read = node_decode(buffer_span(&bytes), KINDS, &why);
+    struct node *read = node_decode(buffer_span(&bytes), NODE_PLAIN(KINDS), &why);
     struct node *merged = node_merge(left, right), *merged_read = node_merge(read, right);
     cr_assert(same_bytes(merged, merged_read));
     buffer_free(&bytes);
@@ -581,13 +581,14 @@ Test(node, every_truncation_is_refused)
         const char *why = NULL;
         uint8_t *exact = malloc(size ? size : 1); /* so that a sanitizer sees a read beyond it */
         memcpy(exact, bytes.data, size);
-        cr_assert_null(node_decode((struct span){exact, size}, KINDS, &why), "%zu of %zu bytes", size, bytes.size);
+        cr_assert_null(node_decode((struct span){exact, size}, NODE_PLAIN(KINDS), &why), "%zu of %zu bytes", size,
+                       bytes.size);
         cr_assert_not_null(why);
         free(exact);
     }
     buffer_append(&bytes, "\0", 1);
     const char *why = NULL;
-    cr_assert_null(node_decode(buffer_span(&bytes), KINDS, &why), "a byte too many");
+    cr_assert_null(node_decode(buffer_span(&bytes), NODE_PLAIN(KINDS), &why), "a byte too many");
     buffer_free(&bytes);
     node_free(node);
 }
@@ -596,7 +597,7 @@ Test(node, every_truncation_is_refused)
 static bool is_sound(const struct node *node)
 {
     uint64_t draws = node->draws - node->failed_draws;
-    for (size_t figure = 0; figure < node->figure_count; figure++) {
+    for (size_t figure = 0; figure < node->shape.figures; figure++) {
         const struct tally *tally = &node->tallies[figure];
         const struct bucket *buckets = node->buckets + tally->bucket_first;
         uint64_t counted = 0;
@@ -621,7 +622,7 @@ Test(node, damaged_bytes_are_refused_or_read_as_a_sound_node)
         for (unsigned flip = 1; flip < 256; flip = flip * 3 + 1) {
             const char *why = NULL;
             bytes.data[at] ^= (uint8_t)flip;
-            struct node *read = node_decode(buffer_span(&bytes), KINDS, &why);
+            struct node *read = node_decode(buffer_span(&bytes), NODE_PLAIN(KINDS), &why);
             if (read) cr_assert(is_sound(read), "byte %zu changed by %#x", at, flip);
             else cr_assert_not_null(why);
             if (read && read->level <= 3) node_free(node_merge(read, read));
@@ -672,7 +673,7 @@ static struct node *decode_fields(const struct fields *fields, const char **why)
     pack_double(&bytes, fields->max);
     pack_uint(&bytes, fields->stride);
     for (size_t at = 0; at < fields->number_count; at++) pack_int(&bytes, fields->numbers[at]);
-    struct node *node = node_decode(buffer_span(&bytes), 1, why);
+    struct node *node = node_decode(buffer_span(&bytes), NODE_PLAIN(1), why);
     buffer_free(&bytes);
     return node;
 }
@@ -772,7 +773,7 @@ Test(node, short_forms_are_read_or_refused)
         const char *why = NULL;
         buffer_append(&bytes, "\x95\x00\x00\x02\x00", 5);
         buffer_append(&bytes, rows[at].bytes, rows[at].size);
-        struct node *node = node_decode(buffer_span(&bytes), 1, &why);
+        struct node *node = node_decode(buffer_span(&bytes), NODE_PLAIN(1), &why);
         cr_expect_eq(node != NULL, rows[at].read, "%s: %s", rows[at].what, why ? why : "read");
         buffer_free(&bytes);
         node_free(node);
@@ -786,7 +787,7 @@ Test(node, bytes_are_as_documented)
                                          0x6d, 0x3a, 0x07, 0xcb, 0x40, 0x17, 0xeb, 0x96, 0x98, 0xa4, 0xee, 0xa9, 0xcb,
                                          0x3f, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xcb, 0x40, 0x10, 0x00, 0x00,
                                          0x00, 0x00, 0x00, 0x00, 0x04, 0x00, 0x02, 0xd1, 0xfe, 0x04, 0x00};
-    struct node *node = node_new(1);
+    struct node *node = node_new(NODE_PLAIN(1));
     node->draws = 3;
     cr_assert(node_tally(node, 0, (double[]){1, 1.01, 4}, 3));
     struct buffer bytes = bytes_of(node);
@@ -799,7 +800,7 @@ Test(node, bytes_are_as_documented)
 /* Values by exact operations only, so that nothing but the tallying itself can change the bits. */
 static struct node *tally_exact_block(size_t block)
 {
-    struct node *node = node_new(3);
+    struct node *node = node_new(NODE_PLAIN(3));
     node->index = block;
     node->draws = NODE_VALUES_MAX;
     for (size_t figure = 0; figure < 3; figure++) {
@@ -834,16 +835,16 @@ Test(node, another_number_of_figures_is_refused)
     struct node *node = sample_node(0);
     struct buffer bytes = bytes_of(node);
     const char *why = NULL;
-    cr_assert_null(node_decode(buffer_span(&bytes), KINDS - 1, &why));
-    cr_assert_null(node_decode(buffer_span(&bytes), KINDS + 1, &why));
-    cr_assert_null(node_decode(buffer_span(&bytes), 100000000, &why), "refused before memory is taken");
+    cr_assert_null(node_decode(buffer_span(&bytes), NODE_PLAIN(KINDS - 1), &why));
+    cr_assert_null(node_decode(buffer_span(&bytes), NODE_PLAIN(KINDS + 1), &why));
+    cr_assert_null(node_decode(buffer_span(&bytes), NODE_PLAIN(100000000), &why), "refused before memory is taken");
     buffer_free(&bytes);
     node_free(node);
 }
 
 Test(node, undefined_and_zero_figures_take_one_byte)
 {
-    struct node *node = node_new(100);
+    struct node *node = node_new(NODE_PLAIN(100));
     node->draws = 2;
     for (size_t figure = 0; figure < 100; figure++)
         cr_assert(node_tally(node, figure, figure % 2 ? (double[]){0, 0} : (double[]){NAN, NAN}, 2));

@@ -106,7 +106,7 @@ Test(plan, keeps_the_figures_asked_for)
     struct plan *plan = make();
     cr_assert_eq(plan->kept_count, 6, "three years and three totals");
     cr_assert_eq(plan->column_count, 3);
-    cr_assert_eq(plan->figure_count, 3 * 3 * 6);
+    cr_assert_eq(plan->shape.figures, 3 * 3 * 6);
     plan_free(plan);
 
     sweep.measure_count = 2;
@@ -127,7 +127,7 @@ Test(plan, figures_are_numbered_by_column_area_and_figure)
         for (size_t area = 0; area < plan->area_count; area++)
             for (size_t kept = 0; kept < plan->kept_count; kept++)
                 cr_assert_eq(plan_figure(plan, column, area, kept), expected++);
-    cr_assert_eq(expected, plan->figure_count);
+    cr_assert_eq(expected, plan->shape.figures);
     plan_free(plan);
 }
 
@@ -251,9 +251,9 @@ Test(plan, draws_per_block_are_the_largest_power_of_two_within_bounds)
         cr_assert_not_null(plan, "%s", why);
         uint64_t draws = sweep.draws_per_block;
         cr_assert_eq(draws & (draws - 1), 0);
-        cr_assert(draws * plan->figure_count <= PLAN_BLOCK_VALUES, "%zu figures", plan->figure_count);
-        cr_assert(draws == PLAN_BLOCK_DRAWS_MAX || 2 * draws * plan->figure_count > PLAN_BLOCK_VALUES, "%zu figures",
-                  plan->figure_count);
+        cr_assert(draws * plan->shape.figures <= PLAN_BLOCK_VALUES, "%zu figures", plan->shape.figures);
+        cr_assert(draws == PLAN_BLOCK_DRAWS_MAX || 2 * draws * plan->shape.figures > PLAN_BLOCK_VALUES, "%zu figures",
+                  plan->shape.figures);
         plan_free(plan);
     }
 }

@@ -6,7 +6,7 @@
 
 static struct node *tally_of(const double *values, size_t count)
 {
-    struct node *node = node_new(1);
+    struct node *node = node_new(NODE_PLAIN(1));
     node->draws = count;
     cr_assert(node_tally(node, 0, values, count));
     return node;

@@ -148,9 +148,9 @@ static void open_table(uint64_t draws, uint32_t levels)
     sweep.by = SWEEP_BY_PHASE | SWEEP_BY_QUINTILE;
     plan = plan_new(&sweep, population, linear_model(), why, sizeof why);
     cr_assert_not_null(plan, "%s", why);
-    root = node_new(plan->figure_count);
+    root = node_new(&plan->shape);
     root->draws = draws;
-    for (size_t figure = 0; figure < plan->figure_count; figure++) {
+    for (size_t figure = 0; figure < plan->shape.figures; figure++) {
         double values[NODE_VALUES_MAX];
         for (size_t at = 0; at < draws; at++) values[at] = figure % 7 == 6 ? NAN : (double)(figure + at);
         cr_assert(node_tally(root, figure, values, draws));
@@ -194,7 +194,7 @@ Test(table, rows_ascend_by_all_their_names)
     struct seen seen = {0};
     open_table(4, ALL_LEVELS);
     cr_assert(table_rows(plan, root, check_order, &seen));
-    cr_assert_eq(seen.count, plan->figure_count * 9, "each figure has six statistics and three quantiles");
+    cr_assert_eq(seen.count, plan->shape.figures * 9, "each figure has six statistics and three quantiles");
     close_table();
 }
 
@@ -211,7 +211,7 @@ Test(table, root_of_another_plan_is_refused)
 {
     struct seen seen = {0};
     open_table(4, ALL_LEVELS);
-    struct node *other = node_new(plan->figure_count + 1);
+    struct node *other = node_new(NODE_PLAIN(plan->shape.figures + 1));
     cr_assert_not(table_rows(plan, other, check_order, &seen));
     cr_assert_eq(seen.count, 0);
     node_free(other);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "distribution.h"
 #include "philox.h"
@@ -21,14 +22,6 @@ struct design {
     size_t dimension_count;
     struct dimension dimensions[]; /* in the order of the parameters */
 };
-
-static size_t count_uncertain(const struct sweep *sweep)
-{
-    size_t count = 0;
-    for (size_t at = 0; at < sweep->parameter_count; at++)
-        count += sweep->parameters[at].distribution.kind != DISTRIBUTION_FIXED;
-    return count;
-}
 
 /* False: the sweep has a distribution or a method that no draw can be made from; `why` says which. */
 static bool possible(const struct sweep *sweep, char *why, size_t why_bytes)
@@ -69,7 +62,7 @@ static bool add_dimension(struct design *design, size_t parameter)
 struct design *design_new(const struct sweep *sweep, char *why, size_t why_bytes)
 {
     if (!possible(sweep, why, why_bytes)) return NULL;
-    size_t count = sweep->method == DESIGN_POINT ? 0 : count_uncertain(sweep);
+    size_t count = sweep_dimensions(sweep);
     struct design *design = calloc(1, sizeof *design + count * sizeof design->dimensions[0]);
     if (!design) goto fail;
     design->sweep = sweep;
@@ -111,10 +104,11 @@ static void draw_sobol(const struct sobol_axis *axis, uint64_t first, double *un
     }
 }
 
-void design_draws(const struct design *design, uint64_t first, model_lanes *values)
+void design_row(const struct design *design, uint32_t row, uint64_t first, model_lanes *values, model_lanes *shares)
 {
     const struct sweep *sweep = design->sweep;
-    assert(first < SWEEP_DRAWS_MAX);
+    assert(first < SWEEP_DRAWS_MAX && row < sweep_rows(sweep));
+    (void)row;
     for (size_t at = 0; at < sweep->parameter_count; at++)
         for (size_t lane = 0; lane < MODEL_LANES; lane++) values[at][lane] = sweep->parameters[at].central;
 
@@ -123,6 +117,26 @@ void design_draws(const struct design *design, uint64_t first, model_lanes *valu
         double *drawn = values[dimension->parameter];
         if (sweep->method == DESIGN_SOBOL) draw_sobol(&dimension->axis, first, drawn);
         else draw_random(sweep->seed, (uint32_t)number, first, drawn);
+        if (shares) memcpy(shares[number], drawn, sizeof *shares);
         for (size_t lane = 0; lane < MODEL_LANES; lane++) drawn[lane] = quantile_at(dimension->quantile, drawn[lane]);
     }
+}
+
+void design_order(const struct design *design, uint64_t first, uint16_t (*order)[MODEL_LANES])
+{
+    (void)first;
+    for (size_t at = 0; at < design->dimension_count; at++)
+        for (size_t lane = 0; lane < MODEL_LANES; lane++) order[at][lane] = (uint16_t)at;
+}
+
+double design_value(const struct design *design, size_t dimension, double share)
+{
+    assert(dimension < design->dimension_count);
+    return quantile_at(design->dimensions[dimension].quantile, share);
+}
+
+size_t design_parameter(const struct design *design, size_t dimension)
+{
+    assert(dimension < design->dimension_count);
+    return design->dimensions[dimension].parameter;
 }

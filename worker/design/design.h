@@ -18,7 +18,33 @@ void design_free(struct design *design);
 /* Parameters that are drawn: the uncertain ones, or none for a point. */
 size_t design_dimensions(const struct design *design);
 
-/* Values of draws first .. first + MODEL_LANES - 1 for every parameter of the sweep, before any
- * scenario's settings: values[parameter_count]. Fixed parameters have their central value. first: below
- * SWEEP_DRAWS_MAX; draws beyond sweep->draws are given too. */
-void design_draws(const struct design *design, uint64_t first, model_lanes *values);
+/* A draw is made of one or several *rows*, each a model run of every scenario; sweep_rows() counts them. Row 0
+ * is the draw itself: the rollup is made of it alone. With d dimensions:
+ *
+ *   Saltelli      row 0 is A, row 1 is B, two independent points; row 2 + i is A with dimension i from B, and with
+ *                 second order row 2 + d + i is B with dimension i from A
+ *   Morris        a trajectory: row k differs from row k - 1 in one dimension, in an order of the draw's own
+ *   derivative    row 1 + i is row 0 with a small step in dimension i
+ *   Shapley       row 0 is a point of the joint distribution; in row k, k dimensions are drawn anew given the others.
+ *                 Row k differs from row k - 1 in that one dimension more is drawn anew, in an order of the draw's own
+ *
+ * Values of draws first .. first + MODEL_LANES - 1 in one row, for every parameter of the sweep, before any
+ * scenario's settings: values[parameter_count]. Fixed parameters have their central value. shares: NULL, or
+ * [dimensions], the share of the parameter's distribution that lies below the value, 0 < share < 1. first: below
+ * SWEEP_DRAWS_MAX, and a multiple of MODEL_LANES or of draws per block if that is less; draws beyond sweep->draws
+ * are given too. */
+void design_row(const struct design *design, uint32_t row, uint64_t first, model_lanes *values, model_lanes *shares);
+
+/* Morris and Shapley: order[k - 1][lane] is the dimension in which row k of a draw differs from row k - 1. Others:
+ * k - 1 in every lane. order: [dimensions]. */
+void design_order(const struct design *design, uint64_t first, uint16_t (*order)[MODEL_LANES]);
+
+/* Morris: the step of row k, in shares, from row k - 1: +delta or -delta; derivative: from row 0. step: [dimensions],
+ * by k - 1. Others: not to be called. */
+void design_steps(const struct design *design, uint64_t first, model_lanes *steps);
+
+/* The value of a dimension's parameter below which a share of its distribution lies; 0 < share < 1. */
+double design_value(const struct design *design, size_t dimension, double share);
+
+/* The parameter, an index into the sweep's, that a dimension draws. */
+size_t design_parameter(const struct design *design, size_t dimension);

@@ -11,14 +11,16 @@
 #define DIGIT_BITS 7u    /* of the radix sort; three digits make a key */
 #define DIGITS     3u
 
-struct node *node_new(size_t figure_count)
+struct node *node_new(const struct node_shape *shape)
 {
     struct node *node = calloc(1, sizeof *node);
     if (!node) return NULL;
-    node->figure_count = figure_count;
-    node->tallies = calloc(figure_count ? figure_count : 1, sizeof *node->tallies);
-    if (!node->tallies) {
-        free(node);
+    node->shape = *shape;
+    node->tallies = calloc(shape->figures ? shape->figures : 1, sizeof *node->tallies);
+    node->sums = calloc(shape->sums ? shape->sums : 1, sizeof *node->sums);
+    node->counts = calloc(shape->counts ? shape->counts : 1, sizeof *node->counts);
+    if (!node->tallies || !node->sums || !node->counts) {
+        node_free(node);
         return NULL;
     }
     return node;
@@ -29,7 +31,19 @@ void node_free(struct node *node)
     if (!node) return;
     free(node->tallies);
     free(node->buckets);
+    free(node->sums);
+    free(node->counts);
+    free(node->kept);
     free(node);
+}
+
+bool node_set_draws(struct node *node, uint64_t draws)
+{
+    node->draws = draws;
+    if (draws == 0 || node->shape.width == 0) return true;
+    if (draws > SIZE_MAX / sizeof *node->kept / node->shape.width) return false;
+    node->kept = malloc(draws * node->shape.width * sizeof *node->kept);
+    return node->kept != NULL;
 }
 
 /* Room for `extra` more buckets. */
@@ -136,7 +150,7 @@ static bool tally_finite(struct node *node, struct tally *tally, const double *v
 
 bool node_tally(struct node *node, size_t figure, const double *values, size_t count)
 {
-    assert(figure < node->figure_count && count <= NODE_VALUES_MAX && node->tallies[figure].count == 0);
+    assert(figure < node->shape.figures && count <= NODE_VALUES_MAX && node->tallies[figure].count == 0);
     double finite[NODE_VALUES_MAX];
     struct range range = {.finite = false};
     struct tally *tally = &node->tallies[figure];
@@ -231,7 +245,7 @@ static void copy_tally(const struct node *from, const struct tally *tally, struc
 /* The most buckets that merging can make: those of both sides, and one for each single value. */
 static size_t merged_bucket_bound(const struct node *left, const struct node *right)
 {
-    return left->bucket_count + right->bucket_count + 2 * left->figure_count;
+    return left->bucket_count + right->bucket_count + 2 * left->shape.figures;
 }
 
 static void trim(struct node *node)
@@ -243,20 +257,41 @@ static void trim(struct node *node)
     node->bucket_capacity = node->bucket_count;
 }
 
+static bool same_shape(const struct node_shape *left, const struct node_shape *right)
+{
+    return left->figures == right->figures && left->sums == right->sums && left->counts == right->counts &&
+           left->width == right->width;
+}
+
+static void copy_kept(const struct node *from, double *to)
+{
+    size_t count = from->draws * from->shape.width;
+    if (count > 0) memcpy(to, from->kept, count * sizeof *to);
+}
+
+static void merge_study(const struct node *left, const struct node *right, struct node *node)
+{
+    for (size_t at = 0; at < node->shape.sums; at++) node->sums[at] = left->sums[at] + right->sums[at];
+    for (size_t at = 0; at < node->shape.counts; at++) node->counts[at] = left->counts[at] + right->counts[at];
+    copy_kept(left, node->kept);
+    copy_kept(right, node->kept + left->draws * left->shape.width);
+}
+
 /* The two sides of one node (level, index). */
 static struct node *combine(const struct node *left, const struct node *right, uint32_t level, uint64_t index)
 {
-    if (left->figure_count != right->figure_count || left->draws + right->draws > NODE_DRAWS_MAX) return NULL;
-    struct node *node = node_new(left->figure_count);
-    if (!node || !reserve(node, merged_bucket_bound(left, right))) {
+    if (!same_shape(&left->shape, &right->shape) || left->draws + right->draws > NODE_DRAWS_MAX) return NULL;
+    struct node *node = node_new(&left->shape);
+    if (!node || !node_set_draws(node, left->draws + right->draws) ||
+        !reserve(node, merged_bucket_bound(left, right))) {
         node_free(node);
         return NULL;
     }
     node->level = level;
     node->index = index;
-    node->draws = left->draws + right->draws;
+    merge_study(left, right, node);
     node->failed_draws = left->failed_draws + right->failed_draws;
-    for (size_t figure = 0; figure < node->figure_count; figure++) {
+    for (size_t figure = 0; figure < node->shape.figures; figure++) {
         const struct tally *left_tally = &left->tallies[figure], *right_tally = &right->tallies[figure];
         struct tally *out = &node->tallies[figure];
         out->bucket_first = node->bucket_count;
@@ -277,16 +312,18 @@ struct node *node_merge(const struct node *left, const struct node *right)
 
 static struct node *copy_node(const struct node *from)
 {
-    struct node *node = node_new(from->figure_count);
-    if (!node || !reserve(node, from->bucket_count)) {
+    struct node *node = node_new(&from->shape);
+    if (!node || !node_set_draws(node, from->draws) || !reserve(node, from->bucket_count)) {
         node_free(node);
         return NULL;
     }
     node->level = from->level;
     node->index = from->index;
-    node->draws = from->draws;
+    memcpy(node->sums, from->sums, from->shape.sums * sizeof *node->sums);
+    memcpy(node->counts, from->counts, from->shape.counts * sizeof *node->counts);
+    copy_kept(from, node->kept);
     node->failed_draws = from->failed_draws;
-    for (size_t figure = 0; figure < node->figure_count; figure++)
+    for (size_t figure = 0; figure < node->shape.figures; figure++)
         copy_tally(from, &from->tallies[figure], node, &node->tallies[figure]);
     return node;
 }

@@ -28,24 +28,40 @@ struct tally {
     size_t bucket_first, bucket_count; /* in the node's buckets; none when min == max */
 };
 
+/* How large a node is, apart from its histograms. */
+struct node_shape {
+    size_t figures;
+    size_t sums, counts; /* of the study (study.h) */
+    size_t width;        /* values kept of each draw, failed or not */
+};
+
+/* The shape of a node without a study. */
+#define NODE_PLAIN(count) (&(struct node_shape){.figures = (count)})
+
 struct node {
     uint32_t level;
     uint64_t index;
     uint64_t draws, failed_draws;
-    size_t figure_count;
-    struct tally *tallies;  /* owned */
+    struct node_shape shape;
+    struct tally *tallies;  /* owned, [shape.figures] */
     struct bucket *buckets; /* owned; those of a figure together, ascending by key */
     size_t bucket_count, bucket_capacity;
+    double *sums;     /* owned, [shape.sums], finite: add up over draws */
+    uint64_t *counts; /* owned, [shape.counts]: add up over draws */
+    double *kept;     /* owned, [draws * shape.width], draw by draw; NaN: undefined. NULL while draws is 0 */
 };
 
-/* An empty node: level, index and draws 0, no figure defined. NULL: out of memory. */
-struct node *node_new(size_t figure_count);
+/* An empty node: level, index and draws 0, no figure defined, sums and counts 0. NULL: out of memory. */
+struct node *node_new(const struct node_shape *shape);
 void node_free(struct node *node);
 
 /* Tallies `count` values of one figure, at most NODE_VALUES_MAX; each figure once, in any order. NaN and
  * infinities are undefined. Part of the result's identity: the values are summed in a fixed pattern in
  * the order given. The caller sets draws and failed_draws. False: out of memory. */
 bool node_tally(struct node *node, size_t figure, const double *values, size_t count);
+
+/* Takes memory for the kept values of `draws` draws, and sets draws. False: out of memory. */
+bool node_set_draws(struct node *node, uint64_t draws);
 
 /* Left and right are neighbours. NULL: out of memory, or they do not fit. */
 struct node *node_merge(const struct node *left, const struct node *right);
@@ -58,9 +74,9 @@ struct node *node_fold(struct node *const *nodes, size_t count);
 
 /* msgpack; node_decode checks every bound before it allocates and refuses what breaks an invariant
  * (unsorted buckets, counts that do not add up, min above max). Its memory stays below a fixed multiple
- * of the bytes given. NULL: `*why` is a constant string. */
+ * of the bytes given and the shape. NULL: `*why` is a constant string. */
 void node_encode(const struct node *node, struct buffer *out);
-struct node *node_decode(struct span bytes, size_t figure_count, const char **why);
+struct node *node_decode(struct span bytes, const struct node_shape *shape, const char **why);
 
 /* Statistics of a tally. NaN where undefined: sd of fewer than two draws, anything of no draw. */
 double tally_sd(const struct tally *tally);

@@ -1,6 +1,7 @@
 /* The bytes of a node; docs/node.md describes them. */
 #include "node.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 /* Fields of a figure with several values before its histogram: missing draws, mean, m2, min, max, stride. */
 #define SPREAD_FIELDS   6u
 #define CONSTANT_FIELDS 2u
+
+/* Behind the figures, unless all is zero: sums, counts, kept values. */
+#define STUDY_FIELDS 3u
 
 /* A bucket is one number, (count - 1) * stride + gap, where gap, the empty buckets before it, is below
  * the stride; a longer gap goes before it as a negative number. A stride of 1 is short for full
@@ -139,14 +143,59 @@ static void encode_tally(const struct node *node, const struct tally *tally, str
     else encode_spread(node, tally, missing, out);
 }
 
+/* Doubles go out as they are in memory. */
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "nodes hold little-endian doubles");
+
+static bool all_zero(const void *bytes, size_t size)
+{
+    const uint8_t *byte = bytes;
+    for (size_t at = 0; at < size; at++)
+        if (byte[at] != 0) return false;
+    return true;
+}
+
+static void encode_doubles(const double *values, size_t count, struct buffer *out)
+{
+    pack_bin(out, (struct span){(const uint8_t *)values, count * sizeof *values});
+}
+
+static void encode_counts(const uint64_t *counts, size_t count, struct buffer *out)
+{
+    if (all_zero(counts, count * sizeof *counts)) {
+        pack_nil(out);
+        return;
+    }
+    pack_array(out, count);
+    for (size_t at = 0; at < count; at++) pack_uint(out, counts[at]);
+}
+
+static bool has_study(const struct node *node)
+{
+    return (node->shape.width > 0 && node->draws > 0) || !all_zero(node->sums, node->shape.sums * sizeof *node->sums) ||
+           !all_zero(node->counts, node->shape.counts * sizeof *node->counts);
+}
+
+static void encode_study(const struct node *node, struct buffer *out)
+{
+    size_t kept = node->draws * node->shape.width;
+    pack_array(out, STUDY_FIELDS);
+    if (all_zero(node->sums, node->shape.sums * sizeof *node->sums)) pack_nil(out);
+    else encode_doubles(node->sums, node->shape.sums, out);
+    encode_counts(node->counts, node->shape.counts, out);
+    if (kept == 0) pack_nil(out);
+    else encode_doubles(node->kept, kept, out);
+}
+
 void node_encode(const struct node *node, struct buffer *out)
 {
-    pack_array(out, HEAD_FIELDS + node->figure_count);
+    bool study = has_study(node);
+    pack_array(out, HEAD_FIELDS + node->shape.figures + study);
     pack_uint(out, node->level);
     pack_uint(out, node->index);
     pack_uint(out, node->draws);
     pack_uint(out, node->failed_draws);
-    for (size_t figure = 0; figure < node->figure_count; figure++) encode_tally(node, &node->tallies[figure], out);
+    for (size_t figure = 0; figure < node->shape.figures; figure++) encode_tally(node, &node->tallies[figure], out);
+    if (study) encode_study(node, out);
 }
 
 /* --- decoding --- */
@@ -313,17 +362,80 @@ static struct node *refuse(struct node *node, const char **why, const char *reas
     return NULL;
 }
 
-struct node *node_decode(struct span bytes, size_t figure_count, const char **why)
+static struct span read_double_bytes(struct cursor *cursor, size_t count)
+{
+    struct span bytes = cursor_bin(cursor, count * sizeof(double));
+    if (bytes.size != count * sizeof(double)) cursor_fail(cursor, "a study of another size");
+    return bytes;
+}
+
+static void read_sums(struct cursor *cursor, struct node *node)
+{
+    if (cursor_at_nil(cursor)) {
+        cursor_nil(cursor);
+        return;
+    }
+    struct span bytes = read_double_bytes(cursor, node->shape.sums);
+    if (cursor->error) return;
+    memcpy(node->sums, bytes.data, bytes.size);
+    for (size_t at = 0; at < node->shape.sums; at++)
+        if (!isfinite(node->sums[at])) cursor_fail(cursor, "a sum that is not finite");
+    if (all_zero(node->sums, bytes.size)) cursor_fail(cursor, "zeros in the long form");
+}
+
+static void read_counts(struct cursor *cursor, struct node *node)
+{
+    if (cursor_at_nil(cursor)) {
+        cursor_nil(cursor);
+        return;
+    }
+    cursor_array_of(cursor, node->shape.counts);
+    for (size_t at = 0; at < node->shape.counts && !cursor->error; at++)
+        node->counts[at] = cursor_uint(cursor, UINT64_MAX >> 1);
+    if (all_zero(node->counts, node->shape.counts * sizeof *node->counts))
+        cursor_fail(cursor, "zeros in the long form");
+}
+
+/* No memory is taken before as many bytes are seen. */
+static void read_kept(struct cursor *cursor, struct node *node)
+{
+    if (node->shape.width == 0 || node->draws == 0) {
+        cursor_nil(cursor);
+        return;
+    }
+    size_t left = (size_t)(cursor->end - cursor->at);
+    if (node->draws > left / sizeof(double) / node->shape.width) cursor_fail(cursor, "fewer kept draws than it says");
+    if (cursor->error) return;
+    struct span bytes = read_double_bytes(cursor, node->draws * node->shape.width);
+    if (cursor->error) return;
+    if (!node_set_draws(node, node->draws)) cursor_fail(cursor, "out of memory");
+    else memcpy(node->kept, bytes.data, bytes.size);
+}
+
+static void read_study(struct reader *reader)
+{
+    cursor_array_of(&reader->cursor, STUDY_FIELDS);
+    read_sums(&reader->cursor, reader->node);
+    read_counts(&reader->cursor, reader->node);
+    read_kept(&reader->cursor, reader->node);
+}
+
+struct node *node_decode(struct span bytes, const struct node_shape *shape, const char **why)
 {
     struct reader reader = {.cursor = cursor_over(bytes)};
-    cursor_array_of(&reader.cursor, HEAD_FIELDS + figure_count); /* so the bytes are at least as many */
+    size_t fields = cursor_array(&reader.cursor, SIZE_MAX); /* so the bytes are at least as many */
+    bool study = fields == HEAD_FIELDS + shape->figures + 1;
+    if (!study && fields != HEAD_FIELDS + shape->figures) cursor_fail(&reader.cursor, "a wrong number of elements");
     if (reader.cursor.error) return refuse(NULL, why, reader.cursor.error);
-    struct node *node = reader.node = node_new(figure_count);
+    struct node *node = reader.node = node_new(shape);
     if (!node) return refuse(NULL, why, "out of memory");
 
     read_head(&reader);
-    for (size_t figure = 0; figure < figure_count && !reader.cursor.error; figure++)
+    for (size_t figure = 0; figure < shape->figures && !reader.cursor.error; figure++)
         read_tally(&reader, &node->tallies[figure]);
+    if (study) read_study(&reader);
+    if (!reader.cursor.error && study != has_study(node))
+        cursor_fail(&reader.cursor, "a study that is not as it should be");
     if (!cursor_done(&reader.cursor)) return refuse(node, why, reader.cursor.error);
     return node;
 }

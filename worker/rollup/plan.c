@@ -281,21 +281,32 @@ static bool count_figures(struct plan *plan, const struct complaint *complaint)
     bool single = sweep->draws == 1;
     size_t most = single ? PLAN_FIGURES_MAX_SINGLE : PLAN_FIGURES_MAX;
     plan->column_count = 2 * sweep->scenario_count - 1;
-    plan->figure_count = plan->column_count * plan->area_count * plan->kept_count;
-    if (plan->figure_count <= most) return true;
+    plan->shape.figures = plan->column_count * plan->area_count * plan->kept_count;
+    if (plan->shape.figures <= most) return true;
     return complain(
         complaint,
         "%zu figures (%zu scenarios and differences x %zu areas x %zu measures and years); at most %zu with "
         "%s: leave out a level of areas, 'by', measures or scenarios%s",
-        plan->figure_count, plan->column_count, plan->area_count, plan->kept_count, most,
+        plan->shape.figures, plan->column_count, plan->area_count, plan->kept_count, most,
         single ? "one draw" : "more than one draw", single ? "" : ", or make one draw");
+}
+
+static bool lay_out_study(struct plan *plan, const struct complaint *complaint)
+{
+    struct study *study = &plan->study;
+    if (!study_lay_out(study, plan, complaint->why, complaint->why_bytes)) return false;
+    plan->shape.sums = study->sum_count;
+    plan->shape.counts = study->count_count;
+    plan->shape.width = study->width;
+    return true;
 }
 
 static uint32_t choose_block_draws(const struct plan *plan)
 {
     if (plan->sweep->method == DESIGN_POINT) return 1;
     uint32_t draws = PLAN_BLOCK_DRAWS_MAX, asked = plan->sweep->draws_per_block;
-    while (draws > 1 && draws * plan->figure_count > PLAN_BLOCK_VALUES) draws /= 2;
+    while (draws > 1 && draws * plan->shape.figures > PLAN_BLOCK_VALUES) draws /= 2;
+    while (draws > MODEL_LANES && draws * plan->study.rows > PLAN_BLOCK_RUNS) draws /= 2;
     bool power_of_two = asked > 0 && (asked & (asked - 1)) == 0;
     return power_of_two && asked < draws ? asked : draws;
 }
@@ -352,7 +363,7 @@ static bool fill(struct plan *plan, const struct complaint *complaint)
     find_varying(plan);
     if (!make_areas(plan, complaint)) return false;
     return open_run(plan, complaint) && choose_figures(plan, complaint) && count_figures(plan, complaint) &&
-           check_columns(plan, complaint);
+           check_columns(plan, complaint) && lay_out_study(plan, complaint);
 }
 
 struct plan *plan_new(struct sweep *sweep, const struct population *population, const struct model *model, char *why,
@@ -380,6 +391,7 @@ void plan_free(struct plan *plan)
 {
     if (!plan) return;
     if (plan->run) plan->model->close(plan->run);
+    study_free(&plan->study);
     free(plan->areas);
     free(plan->kept);
     free(plan);

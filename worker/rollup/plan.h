@@ -8,10 +8,14 @@
 #include <goldthread/model.h>
 #include <goldthread/sweep.h>
 
+#include "node.h"
+#include "study.h"
+
 #define PLAN_FIGURES_MAX        200000u    /* of a sweep with more than one draw: about 1 KiB each in a root */
 #define PLAN_FIGURES_MAX_SINGLE 3000000u   /* of a sweep with a single draw */
 #define PLAN_BLOCK_VALUES       (1u << 22) /* draws per block x figures stays at or below this ... */
-#define PLAN_BLOCK_DRAWS_MAX    512u       /* ... and draws per block at or below this */
+#define PLAN_BLOCK_DRAWS_MAX    512u       /* ... and draws per block at or below this ... */
+#define PLAN_BLOCK_RUNS         (1u << 14) /* ... and draws x rows at or below this, unless a batch is more */
 #define PLAN_COLUMN_NAME_BYTES  (2 * SWEEP_NAME_BYTES + 4)
 
 struct plan {
@@ -28,7 +32,8 @@ struct plan {
     uint32_t *kept; /* owned, [kept_count]: the model figures that outputs ask for */
     size_t kept_count;
     size_t column_count; /* scenarios, then their differences to the first */
-    size_t figure_count; /* column_count * area_count * kept_count */
+    struct study study;
+    struct node_shape shape; /* of a node: column_count * area_count * kept_count figures, and the study */
 };
 
 /* Makes the plan, and sets sweep->draws_per_block: 1 for a point design, otherwise what the sweep asks for

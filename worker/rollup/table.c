@@ -280,7 +280,7 @@ bool table_rows(const struct plan *plan, const struct node *root, bool (*emit)(v
                 void *context)
 {
     struct dimensions dimensions;
-    if (root->figure_count != plan->figure_count || !open_dimensions(plan, &dimensions)) return false;
+    if (root->shape.figures != plan->shape.figures || !open_dimensions(plan, &dimensions)) return false;
     struct writer writer = {.plan = plan, .root = root, .dimensions = &dimensions, .emit = emit, .context = context};
     bool going = true;
     for (size_t column = 0; column < plan->column_count && going; column++) {

@@ -1,0 +1,96 @@
+#include "study.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+/* The kept figure that a measure stands for: of all years, or of the last one. SIZE_MAX: there is none. */
+static size_t find_kept(const struct plan *plan, const char *measure)
+{
+    size_t found = SIZE_MAX;
+    uint32_t best = 0;
+    for (size_t kept = 0; kept < plan->kept_count; kept++) {
+        const struct model_figure *figure = &plan->figures[plan->kept[kept]];
+        if (strcmp(plan->model->measures[figure->measure].name, measure) != 0) continue;
+        if (figure->year == MODEL_YEAR_ALL) return kept;
+        if (figure->year > best) {
+            best = figure->year;
+            found = kept;
+        }
+    }
+    return found;
+}
+
+/* Only whole areas, of the levels asked for. */
+static bool in_study(const struct plan *plan, const struct area *area)
+{
+    return area->phase == AREA_ALL && area->quintile == AREA_ALL && plan->sweep->study.levels >> area->level & 1;
+}
+
+static size_t count_areas(const struct plan *plan)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < plan->area_count; at++) count += in_study(plan, &plan->areas[at]);
+    return count;
+}
+
+/* What a policy changes is studied: the differences to the baseline, or the only scenario itself. */
+static size_t first_column(const struct plan *plan)
+{
+    return plan->sweep->scenario_count > 1 ? plan->sweep->scenario_count : 0;
+}
+
+static void add_targets(struct study *study, const struct plan *plan, const size_t *kept)
+{
+    for (size_t area = 0; area < plan->area_count; area++) {
+        if (!in_study(plan, &plan->areas[area])) continue;
+        for (size_t column = first_column(plan); column < plan->column_count; column++)
+            for (size_t at = 0; at < plan->sweep->study.measure_count; at++)
+                study->targets[study->target_count++] = (struct study_target){column, area, kept[at]};
+    }
+}
+
+static bool choose_targets(struct study *study, const struct plan *plan, char *why, size_t why_bytes)
+{
+    const struct sweep_study *asked = &plan->sweep->study;
+    size_t kept[SWEEP_THRESHOLDS_MAX];
+    for (size_t at = 0; at < asked->measure_count; at++) {
+        kept[at] = find_kept(plan, asked->measures[at]);
+        if (kept[at] != SIZE_MAX) continue;
+        snprintf(why, why_bytes, "the study's measure '%s' is not among the measures of the sweep",
+                 asked->measures[at]);
+        return false;
+    }
+    size_t count = asked->measure_count * count_areas(plan) * (plan->column_count - first_column(plan));
+    if (asked->measure_count > 0 && (count == 0 || count > STUDY_TARGETS_MAX)) {
+        snprintf(why, why_bytes, "the study has %zu figures (measures x areas x scenarios); allowed are 1 to %u", count,
+                 STUDY_TARGETS_MAX);
+        return false;
+    }
+    study->targets = calloc(count ? count : 1, sizeof *study->targets);
+    if (!study->targets) {
+        snprintf(why, why_bytes, "out of memory");
+        return false;
+    }
+    add_targets(study, plan, kept);
+    return true;
+}
+
+bool study_lay_out(struct study *study, const struct plan *plan, char *why, size_t why_bytes)
+{
+    const struct sweep *sweep = plan->sweep;
+    *study = (struct study){.sweep = sweep,
+                            .dimensions = sweep_dimensions(sweep),
+                            .rows = sweep_rows(sweep),
+                            .groups = sweep->groups ? sweep->groups : 1};
+    return choose_targets(study, plan, why, why_bytes);
+}
+
+void study_free(struct study *study)
+{
+    free(study->targets);
+    study->targets = NULL;
+}
