@@ -215,7 +215,8 @@ static bool deliver(struct shell *shell, const struct broker_effect *effect)
     const enum socket_result result = send_out(shell, &to);
     if (result == SOCKET_OK) return true;
     log_event(LOG_DEBUG, "undelivered", "kind=%s result=%d", message_kind_name(effect->send.kind), (int)result);
-    return false;
+    /* An item that finds others on their way is asked for again: the peer is not gone for that. */
+    return result == SOCKET_FULL && shell->outgoing.kind == MESSAGE_ITEM;
 }
 
 /* Room for what one more step queues, when the first `*at` are sent. False: there is none. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "outbound.h"
 #include "process.h"
 
 #define IPC              "ipc://"
@@ -26,22 +27,25 @@
 #define PROBES           5     /* ... and given up after so many without an answer ... */
 #define UNHEARD_MS       60000 /* ... as is one whose other end takes in no byte for so long */
 #define QUEUE_MESSAGES   64    /* per peer and direction; twice the credits that any role hands out */
+#define COUNTED_BYTES    1024  /* of a queue of smaller messages their number is bound enough */
 #define OWN_ID_BYTES     16
 #define WAIT_SOCKETS_MAX 8
 #define SOCKETS_OPEN_MAX 1000
 
 struct net {
     void *context;
-    const struct keys *keys; /* NULL: none */
-    struct zap *zap;         /* NULL: this program does not bind, or has no keys */
+    const struct keys *keys;   /* NULL: none */
+    struct zap *zap;           /* NULL: this program does not bind, or has no keys */
+    struct outbound *outbound; /* of its ROUTERs */
 };
 
 struct socket {
     void *handle;
-    bool routes;        /* a ROUTER */
-    bool refused;       /* a DEALER whose last send found no room: wake when there is some */
-    zmq_msg_t received; /* the bytes of the last message */
-    struct zap *zap;    /* of a ROUTER with keys; NULL: whoever sends is trusted */
+    struct outbound *outbound; /* borrowed; NULL: a DEALER */
+    bool routes;               /* a ROUTER */
+    bool refused;              /* a DEALER whose last send found no room: wake when there is some */
+    zmq_msg_t received;        /* the bytes of the last message */
+    struct zap *zap;           /* of a ROUTER with keys; NULL: whoever sends is trusted */
     struct zap_holder sender;
     struct buffer sent;
     void *monitor; /* of a DEALER with keys: says that the key was refused */
@@ -55,8 +59,10 @@ struct net *net_open(void)
 {
     struct net *net = calloc(1, sizeof *net);
     if (net == NULL) return NULL;
-    net->context = zmq_ctx_new();
+    net->outbound = outbound_new(OUTBOUND_BYTES_MAX);
+    net->context = net->outbound != NULL ? zmq_ctx_new() : NULL;
     if (net->context == NULL) {
+        outbound_free(net->outbound);
         free(net);
         return NULL;
     }
@@ -69,7 +75,13 @@ void net_close(struct net *net)
     if (net == NULL) return;
     zap_close(net->zap);
     while (zmq_ctx_term(net->context) != 0 && errno == EINTR) continue;
+    outbound_free(net->outbound); /* ZeroMQ has let go of everything by now */
     free(net);
+}
+
+size_t net_waiting_bytes(const struct net *net)
+{
+    return outbound_bytes(net->outbound);
 }
 
 bool net_use_keys(struct net *net, const struct keys *keys, char *why, size_t why_bytes)
@@ -230,6 +242,7 @@ static struct socket *open_socket(struct net *net, int type, const char *endpoin
     struct socket *socket = calloc(1, sizeof *socket);
     if (socket == NULL) return NULL;
     socket->routes = type == ZMQ_ROUTER;
+    socket->outbound = socket->routes ? net->outbound : NULL;
     socket->sender.role = KEY_TRUSTED;
     zmq_msg_init(&socket->received);
     socket->handle = zmq_socket(net->context, type);
@@ -377,6 +390,34 @@ static enum socket_result refusal(struct socket *socket)
     return SOCKET_GONE;
 }
 
+static void let_go(void *data, void *parcel)
+{
+    free(data);
+    outbound_release(parcel);
+}
+
+/* Gives the encoded bytes to ZeroMQ, which says when it has no more use for them. */
+static enum socket_result send_counted(struct socket *socket, const struct socket_id *to)
+{
+    struct parcel *parcel;
+    zmq_msg_t body;
+    const enum outbound_result room = outbound_admit(socket->outbound, to, socket->sent.capacity, &parcel);
+    if (room != OUTBOUND_OK) return room == OUTBOUND_FULL ? SOCKET_FULL : SOCKET_ERROR;
+    if (zmq_msg_init_data(&body, socket->sent.data, socket->sent.size, let_go, parcel) != 0) {
+        outbound_release(parcel);
+        return SOCKET_ERROR;
+    }
+    socket->sent = (struct buffer){0};
+    int sent = send_frame(socket, to->bytes, to->size, ZMQ_SNDMORE);
+    if (sent >= 0) {
+        do sent = zmq_msg_send(&body, socket->handle, ZMQ_DONTWAIT);
+        while (sent < 0 && errno == EINTR);
+    }
+    const enum socket_result result = sent < 0 ? refusal(socket) : SOCKET_OK;
+    zmq_msg_close(&body); /* lets go of what was not sent; a message that was is empty now */
+    return result;
+}
+
 enum socket_result socket_send(struct socket *socket, const struct socket_id *to, const struct message *message)
 {
     assert((to != NULL) == socket->routes);
@@ -386,6 +427,7 @@ enum socket_result socket_send(struct socket *socket, const struct socket_id *to
         buffer_free(&socket->sent);
         return SOCKET_ERROR;
     }
+    if (to != NULL && socket->sent.size > COUNTED_BYTES) return send_counted(socket, to);
     /* Whether the peer exists and has room is decided on its address; the body follows it anywhere. */
     if (to != NULL && send_frame(socket, to->bytes, to->size, ZMQ_SNDMORE) < 0) return refusal(socket);
     return send_frame(socket, socket->sent.data, socket->sent.size, 0) < 0 ? refusal(socket) : SOCKET_OK;

@@ -33,6 +33,10 @@ bool net_use_keys(struct net *net, const struct keys *keys, char *why, size_t wh
 /* Connections that were refused for their key so far. */
 uint64_t net_denied(const struct net *net);
 
+/* Bytes that are on their way to peers of its ROUTERs, without messages of at most 1 KiB: at most what outbound.h says.
+ */
+size_t net_waiting_bytes(const struct net *net);
+
 /* Whether an endpoint may be bound or connected to without keys: ipc, or TCP to a loopback address written
  * as a number or as localhost. */
 bool endpoint_is_private(const char *endpoint);
@@ -71,7 +75,8 @@ enum socket_result { SOCKET_OK, SOCKET_EMPTY, SOCKET_GONE, SOCKET_FULL, SOCKET_E
 
 /* Sends one message; to: the peer of a ROUTER, NULL for a DEALER. Never blocks. SOCKET_GONE: no such
  * peer, or no connection (a DEALER says so of a full queue too, as it cannot tell them apart;
- * socket_wait then also returns once there is room); SOCKET_FULL: the peer's queue is full;
+ * socket_wait then also returns once there is room); SOCKET_FULL: the peer's queue is full,
+ * or it does not take in a large message, or all peers together have too much on its way (outbound.h);
  * SOCKET_ERROR: the message is too large, or memory ran out. */
 enum socket_result socket_send(struct socket *socket, const struct socket_id *to, const struct message *message);
 

@@ -127,7 +127,7 @@ Test(socket, a_full_queue_is_told_and_not_dropped)
     open_pair(&pair);
     send_surely(pair.dealer, &(struct message){.kind = MESSAGE_GOODBYE});
     cr_assert_eq(receive_soon(pair.router, &from, &message, &why), SOCKET_OK);
-    static uint8_t bulk[1 << 20];
+    static uint8_t bulk[128 << 10];
     const struct message item = {.kind = MESSAGE_ITEM,
                                  .item = {.item = ITEM_SWEEP, .bytes = {.data = bulk, .size = sizeof bulk}}};
     int sent = 0;
@@ -136,6 +136,89 @@ Test(socket, a_full_queue_is_told_and_not_dropped)
     cr_assert_eq(result, SOCKET_FULL, "after %d", sent);
     for (int at = 0; at < sent; at++)
         cr_assert_eq(receive_soon(pair.dealer, NULL, &message, &why), SOCKET_OK, "message %d of %d", at, sent);
+    close_pair(&pair);
+}
+
+/* A program that is connected and takes nothing in: what it lets ZeroMQ read is bounded by one message. */
+struct idler {
+    void *context, *handle;
+    struct socket_id id;
+};
+
+static void open_idler(struct pair *pair, struct idler *idler)
+{
+    static struct message message;
+    static const uint8_t goodbye[] = {0x92, 0x01, MESSAGE_GOODBYE};
+    const int one = 1;
+    const char *why;
+    idler->context = zmq_ctx_new();
+    idler->handle = zmq_socket(idler->context, ZMQ_DEALER);
+    zmq_setsockopt(idler->handle, ZMQ_RCVHWM, &one, sizeof one);
+    cr_assert_eq(zmq_connect(idler->handle, pair->endpoint), 0);
+    cr_assert_eq(zmq_send(idler->handle, goodbye, sizeof goodbye, 0), (int)sizeof goodbye);
+    cr_assert_eq(receive_soon(pair->router, &idler->id, &message, &why), SOCKET_OK);
+}
+
+static void close_idler(struct idler *idler)
+{
+    zmq_close(idler->handle);
+    zmq_ctx_term(idler->context);
+}
+
+Test(socket, a_peer_that_does_not_read_holds_one_large_answer_and_others_get_theirs)
+{
+    struct pair pair;
+    struct idler idler;
+    static struct message message;
+    static uint8_t bulk[8 << 20]; /* more than a connection takes in unread */
+    struct socket_id reader;
+    const char *why;
+    const struct message outcome = {.kind = MESSAGE_OUTCOME, .outcome = {.node = {.data = bulk, .size = sizeof bulk}}};
+    open_pair(&pair);
+    open_idler(&pair, &idler);
+    unsigned taken = 0, refused = 0;
+    for (unsigned at = 0; at < 500 && refused < 100; at++) { /* as one that asks again and again */
+        if (socket_send(pair.router, &idler.id, &outcome) == SOCKET_OK) taken++;
+        else refused++;
+        if (refused > 0) socket_wait(&pair.router, 1, -1, 1);
+    }
+    cr_assert_eq(refused, 100, "%u were taken", taken);
+    cr_assert_gt(taken, 0);
+    cr_assert_lt(net_waiting_bytes(pair.net), 2 * sizeof bulk + 4096, "however many were asked for");
+    cr_assert_eq(socket_send(pair.router, &idler.id, &(struct message){.kind = MESSAGE_STRANGER}), SOCKET_OK,
+                 "small ones find room");
+
+    send_surely(pair.dealer, &(struct message){.kind = MESSAGE_GOODBYE});
+    cr_assert_eq(receive_soon(pair.router, &reader, &message, &why), SOCKET_OK);
+    for (int answer = 0; answer < 3; answer++) {
+        const uint64_t end_ms = clock_ms() + PATIENCE_MS;
+        while (socket_send(pair.router, &reader, &outcome) != SOCKET_OK && clock_ms() < end_ms)
+            socket_wait(&pair.router, 1, -1, 1);
+        cr_assert_eq(receive_soon(pair.dealer, NULL, &message, &why), SOCKET_OK, "answer %d: %s", answer, why);
+        cr_assert_eq(message.outcome.node.size, sizeof bulk);
+    }
+    close_idler(&idler);
+    close_pair(&pair);
+}
+
+Test(socket, nothing_is_on_its_way_once_a_peer_is_gone)
+{
+    struct pair pair;
+    struct idler idler;
+    static uint8_t bulk[8 << 20];
+    const struct message outcome = {.kind = MESSAGE_OUTCOME, .outcome = {.node = {.data = bulk, .size = sizeof bulk}}};
+    open_pair(&pair);
+    open_idler(&pair, &idler);
+    for (unsigned at = 0, refused = 0; at < 500 && refused < 10; at++, socket_wait(&pair.router, 1, -1, 1))
+        refused += socket_send(pair.router, &idler.id, &outcome) != SOCKET_OK;
+    cr_assert_gt(net_waiting_bytes(pair.net), 0);
+    close_idler(&idler);
+    const uint64_t end_ms = clock_ms() + PATIENCE_MS;
+    while (net_waiting_bytes(pair.net) > 0 && clock_ms() < end_ms) {
+        socket_send(pair.router, &idler.id, &(struct message){.kind = MESSAGE_STRANGER});
+        socket_wait(&pair.router, 1, -1, 10);
+    }
+    cr_assert_eq(net_waiting_bytes(pair.net), 0);
     close_pair(&pair);
 }
 
