@@ -578,6 +578,40 @@ Test(broker, a_lease_lapses_unless_a_heartbeat_names_it)
     close_bench(bench);
 }
 
+Test(broker, a_block_may_take_a_day_while_its_worker_is_heard)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect lease = lease_to(bench, one);
+    for (uint64_t ms = 0; ms < 24u * 3600 * 1000; ms += LEASE_MS - 1) {
+        wait_ms(bench, LEASE_MS - 1);
+        heartbeat(bench, one, 1, 1, &lease.send.lease.token);
+        cr_assert_null(find_send(bench, one, MESSAGE_LEASE), "it is not lent twice");
+    }
+    cr_assert_eq(bench->broker->counters.leases_lapsed, 0);
+    cr_assert_eq(ledger_of(bench)->fault_count, 0);
+    done(bench, one, lease.send.lease.token, lease.send.lease.blocks, UINT64_C(86400000000));
+    cr_assert_eq(ledger_of(bench)->done.total, 1);
+    close_bench(bench);
+}
+
+Test(broker, blocks_that_take_long_do_not_wait_behind_others)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 64);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    for (int round = 0; round < 8; round++) { /* what was lent before the first was measured */
+        const struct lent lent = oldest_lease(bench, "w1");
+        done(bench, one, lent.token, lent.blocks, lent.blocks.count * 2 * LEASE_AHEAD_US);
+    }
+    cr_assert_eq(roster_of_name(&bench->broker->roster, "w1")->lease_count, 1, "one, and none ahead of need");
+    cr_assert_eq(oldest_lease(bench, "w1").blocks.count, 1);
+    hello(bench, two, ROLE_WORKER, "w2", 2);
+    cr_assert_eq(lease_to(bench, two).send.lease.blocks.count, 1, "whoever comes has something to do at once");
+    close_bench(bench);
+}
+
 Test(broker, a_silent_worker_is_forgotten_and_its_blocks_go_to_another)
 {
     struct bench *bench = open_bench();

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "support_vfs.h"
@@ -589,5 +590,76 @@ Test(store, a_change_waits_for_somebody_who_holds_the_database_for_a_moment)
     put_sweep(fixture.store, "sweep");
     cr_assert(store_commit(fixture.store), "%s", store_why(fixture.store));
     sqlite3_close(other);
+    tear_down(&fixture);
+}
+
+/* golden/store-format-1.sql holds sweep "sweep" with its population and table, nodes (2, 0) and (0, 4), and
+ * what was known of a broker's journal, as format 1 began. */
+static char *read_text(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    cr_assert_not_null(file, "%s", path);
+    char *words = calloc(1, 65536);
+    cr_assert_lt(fread(words, 1, 65535, file), 65535u);
+    fclose(file);
+    return words;
+}
+
+Test(store, a_store_of_format_1_comes_back_whole)
+{
+    struct fixture fixture;
+    char path[96];
+    sqlite3 *db;
+    char *script = read_text(GOLDTHREAD_SOURCE "/tests/unit/golden/store-format-1.sql");
+    set_up(&fixture);
+    store_close(fixture.store);
+    fixture.store = NULL;
+    snprintf(path, sizeof path, "%s/aggregator.db", fixture.folder);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, script, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+    free(script);
+    open_again(&fixture);
+    const struct loaded loaded = load(fixture.store);
+    const struct digest result = name_of("table");
+    cr_assert_eq(loaded.damages, 0, "%s", loaded.last_damage);
+    cr_assert(loaded.sweeps == 1 && loaded.nodes == 2 && loaded.populations == 1);
+    cr_assert(digest_equal(&loaded.result, &result));
+    expect_node(fixture.store, "sweep", 2, 0, "four blocks");
+    expect_node(fixture.store, "sweep", 0, 4, "one block");
+    const struct witness *witness = store_witness(fixture.store);
+    cr_assert(witness->known && witness->store == 7 && witness->commits == 11);
+    tear_down(&fixture);
+}
+
+static off_t bytes_of(const struct fixture *fixture, const char *name)
+{
+    char path[96];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/%s", fixture->folder, name);
+    cr_assert_eq(stat(path, &info), 0, "%s", path);
+    return info.st_size;
+}
+
+/* 2,000 nodes of 20 kB come and are merged away, two by two: 40 MB through a store that holds one. */
+Test(store, neither_the_store_nor_its_log_grows_with_what_was_merged)
+{
+    struct fixture fixture;
+    static char words[20001];
+    const struct digest sweep = name_of("sweep");
+    memset(words, 'w', sizeof words - 1);
+    vfs_install(); /* takes no time for syncs */
+    set_up(&fixture);
+    put_sweep(fixture.store, "sweep");
+    put_node(fixture.store, "sweep", 0, 0, words);
+    for (uint64_t index = 1; index < 2000; index++) {
+        put_node(fixture.store, "sweep", 0, index, words);
+        cr_assert(store_commit(fixture.store));
+        cr_assert(store_delete_node(fixture.store, &sweep, (struct fold_place){0, index - 1}));
+        cr_assert(store_commit(fixture.store));
+    }
+    cr_assert_lt(bytes_of(&fixture, "aggregator.db"), 1 << 18);
+    cr_assert_lt(bytes_of(&fixture, "aggregator.db-wal"), 8 << 20);
     tear_down(&fixture);
 }
