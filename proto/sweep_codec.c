@@ -7,9 +7,14 @@
 #include "cursor.h"
 #include "pack.h"
 
-/* The first element of the encoding. A change of what follows, or of what it means, needs another. */
-#define ENCODING_VERSION    1
+/* The first element of the encoding. A change of what follows, or of what it means, needs another. Version 2 has
+ * one more element, the analysis; a sweep that asks for nothing in it is written as version 1, so that every
+ * sweep still has one encoding. */
+#define ENCODING_PLAIN      1
+#define ENCODING_ANALYSIS   2
 #define SWEEP_FIELDS        18
+#define ANALYSIS_FIELDS     11
+#define THRESHOLD_FIELDS    4
 #define DRAWS_PER_BLOCK_MAX (1u << 20)
 #define KNOWN_LEVELS        ((1u << AREA_LEVEL_COUNT) - 1)
 #define KNOWN_BY            (SWEEP_BY_PHASE | SWEEP_BY_QUINTILE)
@@ -88,10 +93,99 @@ static void encode_outputs(const struct sweep *sweep, struct buffer *out)
     for (uint32_t at = 0; at < sweep->measure_count; at++) pack_string(out, sweep->measures[at]);
 }
 
+static void encode_threshold(const struct sweep_threshold *threshold, struct buffer *out)
+{
+    pack_array(out, THRESHOLD_FIELDS);
+    pack_string(out, threshold->measure);
+    pack_uint(out, threshold->year);
+    pack_uint(out, threshold->side);
+    pack_number(out, threshold->value);
+}
+
+static void encode_thresholds(const struct sweep_threshold *thresholds, uint32_t count, struct buffer *out)
+{
+    pack_array(out, count);
+    for (uint32_t at = 0; at < count; at++) encode_threshold(&thresholds[at], out);
+}
+
+static void encode_correlations(const struct sweep *sweep, struct buffer *out)
+{
+    pack_array(out, sweep->correlation_count);
+    for (uint32_t at = 0; at < sweep->correlation_count; at++) {
+        pack_array(out, 3);
+        pack_uint(out, sweep->correlations[at].left);
+        pack_uint(out, sweep->correlations[at].right);
+        pack_number(out, sweep->correlations[at].rank);
+    }
+}
+
+static void encode_study(const struct sweep_study *study, struct buffer *out)
+{
+    if (study->measure_count == 0) {
+        pack_nil(out);
+        return;
+    }
+    pack_array(out, 3);
+    pack_array(out, study->measure_count);
+    for (uint32_t at = 0; at < study->measure_count; at++) pack_string(out, study->measures[at]);
+    pack_uint(out, study->levels);
+    pack_uint(out, study->extras);
+}
+
+static void encode_stop(const struct sweep_stop *stop, struct buffer *out)
+{
+    if (stop->kind == STOP_NEVER) {
+        pack_nil(out);
+        return;
+    }
+    pack_array(out, 6);
+    pack_uint(out, stop->kind);
+    pack_string(out, stop->measure);
+    pack_string(out, stop->area_code);
+    pack_uint(out, stop->scenario);
+    if (stop->kind == STOP_HALF_WIDTH) pack_number(out, stop->half_width);
+    else pack_uint(out, stop->top);
+    pack_number(out, stop->confidence);
+}
+
+/* What encode_analysis writes of a sweep that asks for nothing of it. */
+static bool has_analysis(const struct sweep *sweep)
+{
+    for (uint32_t at = 0; at < sweep->parameter_count; at++)
+        if (sweep->parameters[at].distribution.kind > DISTRIBUTION_DISCRETE) return true;
+    return sweep->method > DESIGN_SOBOL || sweep->groups || sweep->design_levels || sweep->correlation_count ||
+           sweep->pool_count || sweep->study.measure_count || sweep->stop.kind != STOP_NEVER ||
+           sweep->threshold_count || sweep->satisfice_count || sweep->regret_measure[0] || sweep->keep_draws ||
+           sweep->discover.measure[0];
+}
+
+static void encode_analysis(const struct sweep *sweep, struct buffer *out)
+{
+    pack_array(out, ANALYSIS_FIELDS);
+    pack_uint(out, sweep->groups);
+    pack_uint(out, sweep->design_levels);
+    encode_correlations(sweep, out);
+    pack_array(out, sweep->pool_count);
+    for (uint32_t at = 0; at < sweep->pool_count; at++) pack_number(out, sweep->pool[at]);
+    encode_study(&sweep->study, out);
+    encode_stop(&sweep->stop, out);
+    encode_thresholds(sweep->thresholds, sweep->threshold_count, out);
+    encode_thresholds(sweep->satisfice, sweep->satisfice_count, out);
+    if (sweep->regret_measure[0]) {
+        pack_array(out, 2);
+        pack_string(out, sweep->regret_measure);
+        pack_uint(out, sweep->regret_lowest);
+    } else pack_nil(out);
+    pack_uint(out, sweep->keep_draws);
+    if (sweep->discover.measure[0]) encode_threshold(&sweep->discover, out);
+    else pack_nil(out);
+}
+
 void sweep_encode(const struct sweep *sweep, struct buffer *out)
 {
-    pack_array(out, SWEEP_FIELDS);
-    pack_uint(out, ENCODING_VERSION);
+    bool analysis = has_analysis(sweep);
+    pack_array(out, SWEEP_FIELDS + analysis);
+    pack_uint(out, analysis ? ENCODING_ANALYSIS : ENCODING_PLAIN);
     pack_string(out, sweep->name);
     pack_string(out, sweep->model);
     pack_string(out, sweep->model_version);
@@ -108,6 +202,7 @@ void sweep_encode(const struct sweep *sweep, struct buffer *out)
     for (uint32_t at = 0; at < sweep->parameter_count; at++) encode_parameter(&sweep->parameters[at], out);
     pack_array(out, sweep->scenario_count);
     for (uint32_t at = 0; at < sweep->scenario_count; at++) encode_scenario(&sweep->scenarios[at], out);
+    if (analysis) encode_analysis(sweep, out);
 }
 
 struct digest sweep_identity(const struct sweep *sweep)
@@ -235,17 +330,142 @@ static void decode_outputs(struct cursor *cursor, struct sweep *sweep)
 static void decode_design(struct cursor *cursor, struct sweep *sweep)
 {
     sweep->seed = cursor_uint(cursor, UINT64_MAX);
-    sweep->method = (enum design_method)cursor_uint(cursor, DESIGN_SOBOL);
+    sweep->method = (enum design_method)cursor_uint(cursor, DESIGN_METHOD_COUNT - 1);
     sweep->draws = cursor_uint_from(cursor, 1, sweep->method == DESIGN_POINT ? 1 : SWEEP_DRAWS_MAX);
     sweep->draws_per_block = (uint32_t)cursor_uint_from(cursor, 1, DRAWS_PER_BLOCK_MAX);
+}
+
+static void decode_correlations(struct cursor *cursor, struct sweep *sweep)
+{
+    size_t count = cursor_array(cursor, SWEEP_CORRELATIONS_MAX);
+    sweep->correlation_count = (uint32_t)count;
+    uint64_t least = 0; /* pairs ascend, so that each is there once and in one order */
+    for (size_t at = 0; at < count && !cursor->error; at++) {
+        struct sweep_correlation *pair = &sweep->correlations[at];
+        cursor_array_of(cursor, 3);
+        pair->left = (uint32_t)cursor_uint(cursor, MODEL_PARAMETERS_MAX - 1);
+        pair->right = (uint32_t)cursor_uint(cursor, MODEL_PARAMETERS_MAX - 1);
+        pair->rank = cursor_number(cursor, -1, 1);
+        uint64_t place = (uint64_t)pair->left * MODEL_PARAMETERS_MAX + pair->right;
+        if (pair->left >= pair->right || place < least) cursor_fail(cursor, "correlations that do not ascend");
+        if (pair->rank == 0 || pair->rank <= -1 || pair->rank >= 1) cursor_fail(cursor, "a correlation out of bounds");
+        least = place + 1;
+    }
+}
+
+static void decode_pool(struct cursor *cursor, struct sweep *sweep)
+{
+    size_t count = cursor_array(cursor, SWEEP_POOL_MAX);
+    sweep->pool_count = (uint32_t)count;
+    for (size_t at = 0; at < count && !cursor->error; at++) sweep->pool[at] = decode_finite(cursor);
+}
+
+static bool skip_nil(struct cursor *cursor)
+{
+    if (!cursor_at_nil(cursor)) return false;
+    cursor_nil(cursor);
+    return true;
+}
+
+static void decode_threshold(struct cursor *cursor, struct sweep_threshold *threshold)
+{
+    cursor_array_of(cursor, THRESHOLD_FIELDS);
+    decode_name(cursor, threshold->measure, sizeof threshold->measure);
+    threshold->year = (uint32_t)cursor_uint(cursor, MODEL_YEARS_MAX);
+    threshold->side = (enum threshold_side)cursor_uint(cursor, THRESHOLD_SIDE_COUNT - 1);
+    threshold->value = decode_finite(cursor);
+}
+
+static uint32_t decode_thresholds(struct cursor *cursor, struct sweep_threshold *thresholds)
+{
+    size_t count = cursor_array(cursor, SWEEP_THRESHOLDS_MAX);
+    for (size_t at = 0; at < count && !cursor->error; at++) decode_threshold(cursor, &thresholds[at]);
+    return (uint32_t)count;
+}
+
+static void decode_study(struct cursor *cursor, struct sweep_study *study)
+{
+    if (skip_nil(cursor)) return;
+    cursor_array_of(cursor, 3);
+    size_t count = cursor_array(cursor, SWEEP_THRESHOLDS_MAX);
+    if (count == 0) cursor_fail(cursor, "a study of nothing");
+    study->measure_count = (uint32_t)count;
+    for (size_t at = 0; at < count && !cursor->error; at++)
+        decode_name(cursor, study->measures[at], sizeof study->measures[at]);
+    study->levels = (uint32_t)cursor_uint_from(cursor, 1, KNOWN_LEVELS);
+    study->extras = (uint32_t)cursor_uint(cursor, STUDY_SECOND_ORDER | STUDY_DELTA);
+}
+
+static void decode_stop(struct cursor *cursor, struct sweep_stop *stop)
+{
+    if (skip_nil(cursor)) return;
+    cursor_array_of(cursor, 6);
+    stop->kind = (enum stop_kind)cursor_uint_from(cursor, 1, STOP_KIND_COUNT - 1);
+    decode_name(cursor, stop->measure, sizeof stop->measure);
+    decode_name(cursor, stop->area_code, sizeof stop->area_code);
+    stop->scenario = (uint32_t)cursor_uint(cursor, SWEEP_SCENARIOS_MAX - 1);
+    if (stop->kind == STOP_HALF_WIDTH) stop->half_width = decode_finite(cursor);
+    else stop->top = (uint32_t)cursor_uint_from(cursor, 1, MODEL_PARAMETERS_MAX);
+    stop->confidence = decode_finite(cursor);
+    if (stop->kind == STOP_HALF_WIDTH && !(stop->half_width > 0)) cursor_fail(cursor, "a half width not above 0");
+    if (!(stop->confidence > 0 && stop->confidence < 1)) cursor_fail(cursor, "a confidence outside 0 to 1");
+}
+
+static void decode_regret(struct cursor *cursor, struct sweep *sweep)
+{
+    if (skip_nil(cursor)) return;
+    cursor_array_of(cursor, 2);
+    decode_name(cursor, sweep->regret_measure, sizeof sweep->regret_measure);
+    sweep->regret_lowest = (uint32_t)cursor_uint(cursor, 1);
+}
+
+static void decode_analysis(struct cursor *cursor, struct sweep *sweep)
+{
+    cursor_array_of(cursor, ANALYSIS_FIELDS);
+    sweep->groups = (uint32_t)cursor_uint(cursor, SWEEP_GROUPS_MAX);
+    if ((sweep->groups & (sweep->groups - 1)) != 0) cursor_fail(cursor, "groups that are no power of two");
+    sweep->design_levels = (uint32_t)cursor_uint(cursor, SWEEP_LEVELS_MAX);
+    decode_correlations(cursor, sweep);
+    decode_pool(cursor, sweep);
+    decode_study(cursor, &sweep->study);
+    decode_stop(cursor, &sweep->stop);
+    sweep->threshold_count = decode_thresholds(cursor, sweep->thresholds);
+    sweep->satisfice_count = decode_thresholds(cursor, sweep->satisfice);
+    decode_regret(cursor, sweep);
+    sweep->keep_draws = (uint32_t)cursor_uint(cursor, 1);
+    if (!skip_nil(cursor)) decode_threshold(cursor, &sweep->discover);
+}
+
+/* What the parts say of each other. */
+static void check_analysis(struct cursor *cursor, const struct sweep *sweep, bool analysis)
+{
+    if (analysis != has_analysis(sweep)) cursor_fail(cursor, "an analysis of nothing, or none where there is one");
+    if (sweep->study.levels & ~sweep->levels) cursor_fail(cursor, "a study of areas that are not in the sweep");
+    if (sweep->stop.scenario >= sweep->scenario_count) cursor_fail(cursor, "a stop rule on no scenario");
+    for (uint32_t at = 0; at < sweep->correlation_count; at++)
+        if (sweep->correlations[at].right >= sweep->parameter_count)
+            cursor_fail(cursor, "a correlation of no parameter");
+}
+
+static void clear_analysis(struct sweep *sweep)
+{
+    sweep->groups = sweep->design_levels = sweep->correlation_count = sweep->pool_count = 0;
+    sweep->study = (struct sweep_study){0};
+    sweep->stop = (struct sweep_stop){0};
+    sweep->threshold_count = sweep->satisfice_count = sweep->regret_lowest = sweep->keep_draws = 0;
+    sweep->regret_measure[0] = '\0';
+    sweep->discover = (struct sweep_threshold){0};
 }
 
 bool sweep_decode(struct span bytes, struct sweep *sweep, const char **why)
 {
     struct cursor cursor = cursor_over(bytes);
     if (bytes.size > SWEEP_BYTES_MAX) cursor_fail(&cursor, "a sweep above its bound");
-    cursor_array_of(&cursor, SWEEP_FIELDS);
-    if (cursor_uint(&cursor, UINT64_MAX) != ENCODING_VERSION) cursor_fail(&cursor, "another version of sweeps");
+    size_t fields = cursor_array(&cursor, SWEEP_FIELDS + 1);
+    bool analysis = fields == SWEEP_FIELDS + 1;
+    if (fields < SWEEP_FIELDS) cursor_fail(&cursor, "too few elements");
+    if (cursor_uint(&cursor, UINT64_MAX) != (analysis ? ENCODING_ANALYSIS : ENCODING_PLAIN))
+        cursor_fail(&cursor, "another version of sweeps");
     cursor_string(&cursor, sweep->name, sizeof sweep->name);
     cursor_string(&cursor, sweep->model, sizeof sweep->model);
     cursor_string(&cursor, sweep->model_version, sizeof sweep->model_version);
@@ -257,6 +477,9 @@ bool sweep_decode(struct span bytes, struct sweep *sweep, const char **why)
     decode_outputs(&cursor, sweep);
     decode_parameters(&cursor, sweep);
     decode_scenarios(&cursor, sweep);
+    clear_analysis(sweep);
+    if (analysis) decode_analysis(&cursor, sweep);
+    if (!cursor.error) check_analysis(&cursor, sweep, analysis);
     bool sound = cursor_done(&cursor);
     if (!sound) *why = cursor.error;
     return sound;

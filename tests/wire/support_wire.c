@@ -588,6 +588,43 @@ void sample_sweep(struct sweep *sweep)
     sweep->scenarios[1].settings[1] = (struct sweep_setting){.parameter = 8, .value = 17.0};
 }
 
+static struct sweep_threshold threshold(const char *measure, uint32_t year, enum threshold_side side, double value)
+{
+    struct sweep_threshold made = {.year = year, .side = side, .value = value};
+    copy_text(made.measure, measure);
+    return made;
+}
+
+void sample_analysis(struct sweep *sweep)
+{
+    sample_sweep(sweep);
+    sweep->method = DESIGN_MORRIS;
+    sweep->groups = 16;
+    sweep->design_levels = 4;
+    sweep->correlation_count = 2;
+    sweep->correlations[0] = (struct sweep_correlation){2, 3, 0.5};
+    sweep->correlations[1] = (struct sweep_correlation){2, 4, -0.25};
+    sweep->pool_count = 3;
+    memcpy(sweep->pool, (double[]){-1.5, 0.25, 8.75}, 3 * sizeof(double));
+    sweep->study.measure_count = 1;
+    copy_text(sweep->study.measures[0], "kept_fte");
+    sweep->study.levels = 1u << AREA_ENGLAND;
+    sweep->study.extras = STUDY_SECOND_ORDER | STUDY_DELTA;
+    sweep->stop =
+        (struct sweep_stop){.kind = STOP_HALF_WIDTH, .scenario = 1, .half_width = 0.0625, .confidence = 0.953125};
+    copy_text(sweep->stop.measure, "kept_fte");
+    copy_text(sweep->stop.area_code, "E92000001");
+    sweep->threshold_count = 2;
+    sweep->thresholds[0] = threshold("kept_fte", 0, THRESHOLD_ABOVE, 1.5);
+    sweep->thresholds[1] = threshold("cost_gbp", 10, THRESHOLD_AT_MOST, -2.5);
+    sweep->satisfice_count = 1;
+    sweep->satisfice[0] = threshold("kept_fte", 1, THRESHOLD_BELOW, 3.5);
+    copy_text(sweep->regret_measure, "cost_gbp");
+    sweep->regret_lowest = 1;
+    sweep->keep_draws = 1;
+    sweep->discover = threshold("cost_gbp", 2, THRESHOLD_AT_LEAST, 4.5);
+}
+
 struct population *sample_population(bool names)
 {
     enum { ROWS = 3, AUTHORITIES = 2 };

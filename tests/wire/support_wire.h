@@ -54,4 +54,7 @@ void sample_exchange(enum message_kind kind, struct message *message);
 void sample_largest_message(enum message_kind kind, struct message *message);
 
 void sample_sweep(struct sweep *sweep);
+
+/* The same with everything in it that an analysis can ask for. */
+void sample_analysis(struct sweep *sweep);
 struct population *sample_population(bool names);

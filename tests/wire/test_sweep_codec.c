@@ -68,6 +68,40 @@ static void fill_scenarios(struct sweep *largest)
     }
 }
 
+static struct sweep_threshold largest_threshold(size_t at)
+{
+    struct sweep_threshold made = {
+        .year = MODEL_YEARS_MAX, .side = THRESHOLD_SIDE_COUNT - 1, .value = (double)at + 0.1};
+    fill_name(made.measure, sizeof made.measure, at);
+    return made;
+}
+
+static void fill_analysis(struct sweep *largest)
+{
+    largest->groups = SWEEP_GROUPS_MAX;
+    largest->design_levels = SWEEP_LEVELS_MAX;
+    largest->correlation_count = SWEEP_CORRELATIONS_MAX;
+    for (uint32_t at = 0; at < SWEEP_CORRELATIONS_MAX; at++)
+        largest->correlations[at] =
+            (struct sweep_correlation){at / 128, MODEL_PARAMETERS_MAX - 128 + at % 128, 0.1 + at / 1000.0};
+    largest->pool_count = SWEEP_POOL_MAX;
+    for (size_t at = 0; at < SWEEP_POOL_MAX; at++) largest->pool[at] = (double)at + 0.1;
+    largest->study.measure_count = largest->threshold_count = largest->satisfice_count = SWEEP_THRESHOLDS_MAX;
+    for (size_t at = 0; at < SWEEP_THRESHOLDS_MAX; at++) {
+        fill_name(largest->study.measures[at], sizeof *largest->study.measures, at);
+        largest->thresholds[at] = largest->satisfice[at] = largest_threshold(at);
+    }
+    largest->study.levels = largest->levels;
+    largest->study.extras = STUDY_SECOND_ORDER | STUDY_DELTA;
+    largest->stop = (struct sweep_stop){
+        .kind = STOP_HALF_WIDTH, .scenario = SWEEP_SCENARIOS_MAX - 1, .half_width = 0.1, .confidence = 0.9};
+    fill_name(largest->stop.measure, sizeof largest->stop.measure, 1);
+    fill_name(largest->stop.area_code, sizeof largest->stop.area_code, 1);
+    fill_name(largest->regret_measure, sizeof largest->regret_measure, 1);
+    largest->regret_lowest = largest->keep_draws = 1;
+    largest->discover = largest_threshold(1);
+}
+
 static void largest_sweep(struct sweep *largest)
 {
     memset(largest, 0, sizeof *largest);
@@ -78,7 +112,7 @@ static void largest_sweep(struct sweep *largest)
     largest->years = MODEL_YEARS_MAX;
     largest->first_year = UINT32_MAX;
     largest->seed = UINT64_MAX;
-    largest->method = DESIGN_SOBOL;
+    largest->method = DESIGN_METHOD_COUNT - 1;
     largest->draws = SWEEP_DRAWS_MAX;
     largest->draws_per_block = 1u << 20;
     largest->levels = (1u << AREA_LEVEL_COUNT) - 1;
@@ -89,11 +123,18 @@ static void largest_sweep(struct sweep *largest)
     for (size_t at = 0; at < SWEEP_MEASURES_MAX; at++) fill_name(largest->measures[at], sizeof *largest->measures, at);
     fill_parameters(largest);
     fill_scenarios(largest);
+    fill_analysis(largest);
 }
 
-Test(sweep_codec, comes_back_as_it_was)
+static bool same_identity(void)
 {
-    sample_sweep(&sweep);
+    struct digest a = sweep_identity(&sweep), b = sweep_identity(&other);
+    return digest_equal(&a, &b);
+}
+
+static void check_round_trip(void (*sample)(struct sweep *))
+{
+    sample(&sweep);
     struct buffer bytes = encoded(&sweep);
     memset(&other, 0, sizeof other);
     const char *why = NULL;
@@ -101,6 +142,23 @@ Test(sweep_codec, comes_back_as_it_was)
     cr_assert(isnan(other.parameters[1].central));
     other.parameters[1].central = sweep.parameters[1].central; /* a NaN's payload may differ */
     cr_assert_eq(memcmp(&sweep, &other, sizeof sweep), 0);
+    buffer_free(&bytes);
+}
+
+Test(sweep_codec, comes_back_as_it_was)
+{
+    check_round_trip(sample_sweep);
+    check_round_trip(sample_analysis);
+}
+
+Test(sweep_codec, what_is_left_of_another_sweep_is_cleared)
+{
+    sample_sweep(&sweep);
+    struct buffer bytes = encoded(&sweep);
+    const char *why = NULL;
+    sample_analysis(&other);
+    cr_assert(sweep_decode(buffer_span(&bytes), &other, &why), "%s", why);
+    cr_assert(same_identity());
     buffer_free(&bytes);
 }
 
@@ -124,12 +182,11 @@ Test(sweep_codec, encodes_to_the_golden_bytes)
     struct digest identity = sweep_identity(&sweep), digest = digest_of(buffer_span(&bytes));
     cr_assert(digest_equal(&identity, &digest), "the identity is the digest of the encoding");
     buffer_free(&bytes);
-}
 
-static bool same_identity(void)
-{
-    struct digest a = sweep_identity(&sweep), b = sweep_identity(&other);
-    return digest_equal(&a, &b);
+    sample_analysis(&sweep);
+    bytes = encoded(&sweep);
+    golden_check_in("v2", "sweep_analysis", buffer_span(&bytes));
+    buffer_free(&bytes);
 }
 
 Test(sweep_codec, what_is_not_used_does_not_change_the_identity)
@@ -225,6 +282,56 @@ Test(sweep_codec, every_field_is_part_of_the_identity)
     }
 }
 
+Test(sweep_codec, every_field_of_an_analysis_is_part_of_the_identity)
+{
+    static const struct {
+        const char *name;
+        size_t at;
+    } rows[] = {
+#define FIELD(name) {#name, offsetof(struct sweep, name)}
+        FIELD(groups),
+        FIELD(design_levels),
+        FIELD(correlation_count),
+        FIELD(correlations[1].left),
+        FIELD(correlations[1].right),
+        FIELD(correlations[1].rank),
+        FIELD(pool_count),
+        FIELD(pool[2]),
+        FIELD(study.measure_count),
+        FIELD(study.measures[0]),
+        FIELD(study.levels),
+        FIELD(study.extras),
+        FIELD(stop.kind),
+        FIELD(stop.measure),
+        FIELD(stop.area_code),
+        FIELD(stop.scenario),
+        FIELD(stop.half_width),
+        FIELD(stop.confidence),
+        FIELD(threshold_count),
+        FIELD(thresholds[1].measure),
+        FIELD(thresholds[1].year),
+        FIELD(thresholds[1].side),
+        FIELD(thresholds[1].value),
+        FIELD(satisfice_count),
+        FIELD(satisfice[0].measure),
+        FIELD(satisfice[0].value),
+        FIELD(regret_measure),
+        FIELD(regret_lowest),
+        FIELD(keep_draws),
+        FIELD(discover.measure),
+        FIELD(discover.year),
+        FIELD(discover.side),
+        FIELD(discover.value),
+#undef FIELD
+    };
+    for (size_t row = 0; row < COUNT_OF(rows); row++) {
+        sample_analysis(&sweep);
+        sample_analysis(&other);
+        ((uint8_t *)&other)[rows[row].at] ^= 1;
+        cr_expect(!same_identity(), "%s", rows[row].name);
+    }
+}
+
 static bool decode_again(struct span bytes, struct buffer *again)
 {
     const char *why = NULL;
@@ -241,6 +348,11 @@ Test(sweep_codec, cut_lengthened_or_changed_bytes_are_refused_or_have_an_identit
     sample_sweep(&sweep);
     struct buffer bytes = encoded(&sweep);
     hostile_check("sweep", buffer_span(&bytes), decode_again);
+    buffer_free(&bytes);
+
+    sample_analysis(&sweep);
+    bytes = encoded(&sweep);
+    hostile_check("sweep_analysis", buffer_span(&bytes), decode_again);
     buffer_free(&bytes);
 }
 
@@ -272,7 +384,14 @@ static const struct bound {
     U32(years, 0, SMALL),
     U32(years, MODEL_YEARS_MAX, ACCEPTED),
     U32(years, MODEL_YEARS_MAX + 1, LARGE),
-    U32(method, DESIGN_SOBOL + 1, LARGE),
+    U32(method, DESIGN_METHOD_COUNT - 1, ACCEPTED),
+    U32(method, DESIGN_METHOD_COUNT, LARGE),
+    U32(groups, 3, "groups that are no power of two"),
+    U32(groups, SWEEP_GROUPS_MAX, ACCEPTED),
+    U32(groups, 2 * SWEEP_GROUPS_MAX, LARGE),
+    U32(design_levels, SWEEP_LEVELS_MAX, ACCEPTED),
+    U32(design_levels, SWEEP_LEVELS_MAX + 1, LARGE),
+    U32(keep_draws, 2, LARGE),
     U32(method, DESIGN_POINT, LARGE), /* with 4,096 draws */
     U64(draws, 0, SMALL),
     U64(draws, SWEEP_DRAWS_MAX, ACCEPTED),
