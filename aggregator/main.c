@@ -30,12 +30,21 @@ static const struct flag flags[] = {
     {"verify", NULL, "look at every row in --state, change nothing, and end: 0 sound, 1 damaged, 2 in use"},
 };
 
+/* What is bound or called is looked at with its keys; here it must fit a message. */
 static bool take_endpoint(const char **to, const char *value, char *why)
 {
-    bool known = strncmp(value, "tcp://", 6) == 0 || strncmp(value, "ipc://", 6) == 0;
     *to = value;
-    if (known && strlen(value) < MESSAGE_ENDPOINT_BYTES) return true;
-    snprintf(why, FLAG_WHY_BYTES, "'%.64s' is no endpoint: tcp://HOST:PORT or ipc://PATH", value);
+    if (strlen(value) < MESSAGE_ENDPOINT_BYTES) return true;
+    snprintf(why, FLAG_WHY_BYTES, "'%.64s...' is too long: at most %d bytes are allowed", value,
+             MESSAGE_ENDPOINT_BYTES - 1);
+    return false;
+}
+
+static bool take_advertised(const char **to, const char *value, char *why)
+{
+    const char *refusal = endpoint_refusal(value, true);
+    if (refusal == NULL) return take_endpoint(to, value, why);
+    snprintf(why, FLAG_WHY_BYTES, "--advertise %.64s: %s", value, refusal);
     return false;
 }
 
@@ -60,7 +69,7 @@ static bool apply(void *context, const char *name, const char *value, char *why)
 {
     struct options *options = context;
     if (strcmp(name, "bind") == 0) return take_endpoint(&options->bind, value, why);
-    if (strcmp(name, "advertise") == 0) return take_endpoint(&options->advertise, value, why);
+    if (strcmp(name, "advertise") == 0) return take_advertised(&options->advertise, value, why);
     if (strcmp(name, "broker") == 0) return take_endpoint(&options->broker, value, why);
     if (strcmp(name, "state") == 0) return take_text(&options->state, value, why);
     if (strcmp(name, "keys") == 0) return take_text(&options->keys, value, why);

@@ -107,13 +107,18 @@ static bool is_tcp(const char *endpoint)
     return strncmp(endpoint, TCP, strlen(TCP)) == 0;
 }
 
+static bool is_ipc(const char *endpoint)
+{
+    return strncmp(endpoint, IPC, strlen(IPC)) == 0;
+}
+
 /* Names are not asked for: what they mean is not known before the connection, and may change. */
 bool endpoint_is_private(const char *endpoint)
 {
     char host[HOST_BYTES];
     struct in_addr four;
     struct in6_addr six;
-    if (!is_tcp(endpoint)) return true;
+    if (!is_tcp(endpoint)) return is_ipc(endpoint);
     const char *begin = endpoint + strlen(TCP), *colon = strrchr(begin, ':');
     size_t size = colon != NULL ? (size_t)(colon - begin) : strlen(begin);
     if (size >= 2 && begin[0] == '[' && begin[size - 1] == ']') begin++, size -= 2;
@@ -125,8 +130,25 @@ bool endpoint_is_private(const char *endpoint)
     return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
+/* ZeroMQ takes port 99999 for 34463, and signs and blanks before a number. */
+static bool has_sound_port(const char *endpoint)
+{
+    const char *host = endpoint + strlen(TCP), *colon = strrchr(host, ':');
+    if (colon == NULL || colon == host) return false;
+    const size_t digits = strspn(colon + 1, "0123456789");
+    if (digits == 0) return strcmp(colon, ":*") == 0;
+    return digits <= 5 && colon[1 + digits] == 0 && strtol(colon + 1, NULL, 10) <= UINT16_MAX;
+}
+
+/* What ZeroMQ could speak besides, TIPC say, would pass by the keys. */
 const char *endpoint_refusal(const char *endpoint, bool has_keys)
 {
+    if (is_tcp(endpoint) && !has_sound_port(endpoint))
+        return "allowed is tcp://HOST:PORT with a port from 0 to 65535, or * for a free one";
+    if (!is_tcp(endpoint) && (!is_ipc(endpoint) || endpoint[strlen(IPC)] == 0))
+        return "it is no endpoint: allowed are tcp://HOST:PORT and ipc://PATH";
+    if (is_ipc(endpoint) && endpoint[strlen(IPC)] == '@')
+        return "an abstract name has no folder that keeps others out: allowed is ipc://PATH";
     if (has_keys || endpoint_is_private(endpoint)) return NULL;
     return "a TCP address that is not loopback needs keys: --keys DIR, made by goldthread keygen";
 }
@@ -264,29 +286,12 @@ static struct socket *give_up(struct socket *socket, const char *deed, const cha
     return NULL;
 }
 
-/* False: the endpoint needs keys, and there are none. */
+/* False: it is no endpoint, or needs keys, and there are none. */
 static bool check_endpoint(const struct net *net, const char *endpoint, char *why, size_t why_bytes)
 {
     const char *refusal = endpoint_refusal(endpoint, net->keys != NULL);
     if (refusal != NULL) snprintf(why, why_bytes, "%s: %s", endpoint, refusal);
     return refusal == NULL;
-}
-
-/* ZeroMQ takes port 99999 for 34463. */
-static bool port_is_sound(const char *endpoint)
-{
-    const char *colon = strrchr(endpoint, ':');
-    char *end;
-    if (!is_tcp(endpoint) || strcmp(colon, ":*") == 0) return true;
-    const long port = strtol(colon + 1, &end, 10);
-    return end != colon + 1 && *end == 0 && port >= 0 && port <= UINT16_MAX;
-}
-
-static int attach(struct socket *socket, int (*how)(void *, const char *), const char *endpoint)
-{
-    if (port_is_sound(endpoint)) return how(socket->handle, endpoint);
-    errno = EINVAL;
-    return -1;
 }
 
 /* ZeroMQ names an IPv4 address tcp://[::ffff:127.0.0.1]:7070; people write tcp://127.0.0.1:7070. */
@@ -304,13 +309,12 @@ struct socket *socket_bind(struct net *net, const char *endpoint, char *bound, s
 {
     if (!check_endpoint(net, endpoint, why, why_bytes)) return NULL;
     struct socket *socket = open_socket(net, ZMQ_ROUTER, endpoint);
-    if (socket == NULL || attach(socket, zmq_bind, endpoint) != 0)
+    if (socket == NULL || zmq_bind(socket->handle, endpoint) != 0)
         return give_up(socket, "bind", endpoint, why, why_bytes);
     if (bound != NULL && zmq_getsockopt(socket->handle, ZMQ_LAST_ENDPOINT, bound, &bound_bytes) != 0)
         return give_up(socket, "name", endpoint, why, why_bytes);
     if (bound != NULL) simplify(bound);
-    if (strncmp(endpoint, IPC, strlen(IPC)) == 0 && endpoint[strlen(IPC)] == '/')
-        socket->file = strdup(endpoint + strlen(IPC));
+    if (is_ipc(endpoint) && endpoint[strlen(IPC)] == '/') socket->file = strdup(endpoint + strlen(IPC));
     return socket;
 }
 
@@ -318,7 +322,7 @@ struct socket *socket_connect(struct net *net, const char *endpoint, char *why, 
 {
     if (!check_endpoint(net, endpoint, why, why_bytes)) return NULL;
     struct socket *socket = open_socket(net, ZMQ_DEALER, endpoint);
-    if (socket == NULL || attach(socket, zmq_connect, endpoint) != 0)
+    if (socket == NULL || zmq_connect(socket->handle, endpoint) != 0)
         return give_up(socket, "connect to", endpoint, why, why_bytes);
     return socket;
 }

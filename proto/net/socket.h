@@ -41,8 +41,8 @@ size_t net_waiting_bytes(const struct net *net);
  * as a number or as localhost. */
 bool endpoint_is_private(const char *endpoint);
 
-/* The line that refuses an endpoint for want of keys; NULL: it may be used. For a program to end with a usage
- * error before anything is started; the sockets refuse it too. */
+/* The line that refuses an endpoint for its form, or for want of keys; NULL: it may be used. For a program to end
+ * with a usage error before anything is started; the sockets refuse it too. */
 const char *endpoint_refusal(const char *endpoint, bool has_keys);
 
 /* For main(): reads the keys that a program of the role needs from the folder that keys_choose gives, and checks

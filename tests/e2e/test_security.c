@@ -159,6 +159,23 @@ Test(security, without_keys_nothing_leaves_the_loopback)
     cr_expect_not(exists("s"), "nothing is started");
 }
 
+Test(security, what_is_no_endpoint_is_bad_usage_with_keys_and_without)
+{
+    static const char *const rows[] = {"ipc://@goldthread", "inproc://x", "tipc://{5555,0,0}", "tcp://127.0.0.1:+1"};
+    make_keys(CASE("keygen", "keys"));
+    for (size_t at = 0; at < 2 * sizeof rows / sizeof *rows; at++) {
+        const char *row = rows[at / 2];
+        if (at % 2 == 1) setenv("GOLDTHREAD_KEYS", "keys", 1);
+        else unsetenv("GOLDTHREAD_KEYS");
+        expect_refusal(run_program("goldthread-broker", CASE("--state", "s", "--bind", row)), 2, "allowed ");
+        expect_refusal(run_program("goldthread-aggregator", CASE("--state", "s", "--bind", row)), 2, "allowed ");
+        expect_refusal(run_program("goldthread-aggregator", CASE("--state", "s", "--advertise", row)), 2, "allowed ");
+        expect_refusal(run_program("goldthread-worker", CASE("--broker", row)), 2, "allowed ");
+        expect_refusal(GOLDTHREAD("status", "--broker", row), 2, "allowed ");
+    }
+    cr_expect_not(exists("s"), "nothing is started");
+}
+
 Test(security, keys_that_others_can_read_are_refused)
 {
     make_keys(CASE("keygen", "keys"));

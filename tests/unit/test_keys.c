@@ -358,7 +358,7 @@ Test(endpoint, only_the_loopback_and_ipc_do_without_keys)
         {"tcp://localhost.example.org:7070", false},
         {"tcp://127.0.0.1:0;10.0.0.1:7070", false},
         {"tcp://127.1:7070", false},
-        {"tcp://", false},
+        {"tcp://0:7070", false},
     };
     for (size_t row = 0; row < COUNT_OF(rows); row++) {
         const char *endpoint = rows[row].endpoint;
@@ -366,6 +366,42 @@ Test(endpoint, only_the_loopback_and_ipc_do_without_keys)
         cr_expect_eq(endpoint_refusal(endpoint, false) == NULL, rows[row].is_private, "%s", endpoint);
         cr_expect_null(endpoint_refusal(endpoint, true), "%s", endpoint);
     }
+}
+
+/* TIPC, say, crosses machines too, and knows nothing of keys. */
+Test(endpoint, nothing_but_tcp_with_a_port_and_ipc_with_a_path_is_an_endpoint)
+{
+    static const char *const rows[] = {"",
+                                       "nonsense",
+                                       "tcp://",
+                                       "tcp://:7070",
+                                       "tcp://127.0.0.1",
+                                       "tcp://127.0.0.1:",
+                                       "tcp://127.0.0.1:99999",
+                                       "tcp://127.0.0.1:65536",
+                                       "tcp://127.0.0.1:+7070",
+                                       "tcp://127.0.0.1: 7070",
+                                       "tcp://127.0.0.1:7070;x",
+                                       "tcp://127.0.0.1:7070x",
+                                       " tcp://127.0.0.1:7070",
+                                       "TCP://127.0.0.1:7070",
+                                       "ipc://",
+                                       "ipc://@goldthread",
+                                       "inproc://goldthread",
+                                       "tipc://{5555,0,0}",
+                                       "udp://0.0.0.0:7070",
+                                       "ws://0.0.0.0:7070"};
+    char refusal[256];
+    struct net *net = net_open();
+    for (size_t row = 0; row < COUNT_OF(rows); row++) {
+        cr_expect_not_null(endpoint_refusal(rows[row], false), "%s", rows[row]);
+        cr_expect_not_null(endpoint_refusal(rows[row], true), "not with keys either: %s", rows[row]);
+        refusal[0] = 0;
+        cr_expect_null(socket_bind(net, rows[row], NULL, 0, refusal, sizeof refusal), "%s", rows[row]);
+        cr_expect_null(socket_connect(net, rows[row], refusal, sizeof refusal), "%s", rows[row]);
+        cr_expect_not_null(strstr(refusal, "allowed "), "%s: %s", rows[row], refusal);
+    }
+    net_close(net);
 }
 
 Test(endpoint, a_socket_without_keys_neither_binds_nor_connects_beyond_the_loopback)
