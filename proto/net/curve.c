@@ -140,7 +140,12 @@ bool key_read(const char *path, bool secret, struct key *key, char *why, size_t 
     char text[KEY_FILE_BYTES] = "";
     *key = (struct key){0};
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) return refuse(why, why_bytes, "%s: %s", path, strerror(errno));
+    if (fd < 0) {
+        const int error = errno;
+        refuse(why, why_bytes, "%s: %s", path, strerror(error));
+        errno = error;
+        return false;
+    }
     bool sound = check_access(fd, path, secret, why, why_bytes);
     if (sound && !read_text(fd, text)) sound = refuse(why, why_bytes, "%s: it is no key file", path);
     close(fd);

@@ -35,7 +35,7 @@ bool key_make(struct key *key, enum key_role role, const char *name);
 
 /* Reads a file. With `secret` it must hold the secret key, which belongs to the public one, and nobody but
  * its owner may have access; without it must not hold one, and nobody else may write it.
- * False: `why` is one line with the path. */
+ * False: `why` is one line with the path, and errno that of a file that could not be opened. */
 bool key_read(const char *path, bool secret, struct key *key, char *why, size_t why_bytes);
 
 /* Writes a new file of mode 0600, whole and on disk or not at all; never over another one. With `secret`

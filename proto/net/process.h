@@ -10,8 +10,8 @@ uint64_t clock_us(void); /* monotonic */
 /* Ends the program when its parent does, even by SIGKILL. False: the parent is gone already. */
 bool process_follow_parent(int parent_pid);
 
-/* Blocks SIGINT, SIGTERM and, unless it is ignored, SIGHUP, and makes a descriptor that can be read once one arrives; -1 on failure.
- * A write that cannot be done is an error of the write from then on, and not the silent end of the
+/* Blocks SIGINT, SIGTERM and, unless it is ignored, SIGHUP, and makes a descriptor that can be read once one arrives;
+ * -1 on failure. A write that cannot be done is an error of the write from then on, and not the silent end of the
  * program. Call before any thread starts. */
 int process_stop_fd(void);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -31,6 +32,7 @@
 #define OWN_ID_BYTES     16
 #define WAIT_SOCKETS_MAX 8
 #define SOCKETS_OPEN_MAX 1000
+#define DESCRIPTORS_MAX  32768 /* two for every worker that a broker knows */
 
 struct net {
     void *context;
@@ -304,10 +306,20 @@ static void simplify(char *endpoint)
     memmove(endpoint + strlen("tcp://"), address, strlen(address) + 1);
 }
 
+/* Every peer has a descriptor, and the usual 1,024 are soon taken. Where no more are allowed it works with fewer. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS_MAX) return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 struct socket *socket_bind(struct net *net, const char *endpoint, char *bound, size_t bound_bytes, char *why,
                            size_t why_bytes)
 {
     if (!check_endpoint(net, endpoint, why, why_bytes)) return NULL;
+    raise_descriptors();
     struct socket *socket = open_socket(net, ZMQ_ROUTER, endpoint);
     if (socket == NULL || zmq_bind(socket->handle, endpoint) != 0)
         return give_up(socket, "bind", endpoint, why, why_bytes);

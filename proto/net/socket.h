@@ -51,8 +51,8 @@ const char *endpoint_refusal(const char *endpoint, bool has_keys);
 bool net_find_keys(const char *flag, enum key_role role, const char *const endpoints[2], struct keys *room,
                    const struct keys **keys, char *why, size_t why_bytes);
 
-/* A ROUTER bound to the endpoint. NULL: `why` holds one line. For tcp://HOST:* the system picks the
- * port. The endpoint as bound is copied to `bound` (may be NULL). */
+/* A ROUTER bound to the endpoint, with as many descriptors for its peers as the process may have. NULL: `why` holds one
+ * line. For tcp://HOST:* the system picks the port. The endpoint as bound is copied to `bound` (may be NULL). */
 struct socket *socket_bind(struct net *net, const char *endpoint, char *bound, size_t bound_bytes, char *why,
                            size_t why_bytes);
 

@@ -26,6 +26,7 @@
 struct known {
     char public_text[KEY_TEXT_BYTES];
     struct zap_holder holder;
+    uint64_t print; /* of its file as it was read */
 };
 
 struct table {
@@ -35,11 +36,13 @@ struct table {
 
 struct zap {
     char folder[PATH_MAX];
+    DIR *entries;  /* open all the time: strangers' connections may use up the descriptors */
     void *replies; /* the thread's */
     int stop_fd;
     pthread_t thread;
     bool has_thread;
     uint64_t fingerprint, denied_logged_ms;
+    bool wants_again;   /* something could not be read for want of descriptors or memory */
     struct table *next; /* the thread reads into this one, and then they change places */
     pthread_mutex_t lock;
     struct table *table; /* under the lock */
@@ -75,17 +78,39 @@ static uint64_t mix_file(uint64_t print, const struct stat *info)
     return mix(print, values, sizeof values);
 }
 
-/* A number that changes with the folder. Sums the files, since a folder names them in any order. */
-static uint64_t look(const char *folder)
+/* Makes zap->entries the folder that has the name now. False: errno. */
+static bool open_folder(struct zap *zap)
+{
+    struct stat named, open;
+    if (stat(zap->folder, &named) != 0) return false;
+    if (zap->entries != NULL && fstat(dirfd(zap->entries), &open) == 0 && named.st_dev == open.st_dev &&
+        named.st_ino == open.st_ino) {
+        rewinddir(zap->entries);
+        return true;
+    }
+    if (zap->entries != NULL) closedir(zap->entries);
+    zap->entries = opendir(zap->folder);
+    return zap->entries != NULL;
+}
+
+/* A number that changes with the file. False: it is none of a key, or gone. */
+static bool print_of(const struct zap *zap, const char *name, uint64_t *print)
 {
     struct stat info;
-    DIR *entries = opendir(folder);
-    if (entries == NULL) return 1;
-    uint64_t sum = fstat(dirfd(entries), &info) == 0 ? mix_file(2, &info) : 2;
-    for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
-        if (is_key_file(entry->d_name) && fstatat(dirfd(entries), entry->d_name, &info, 0) == 0)
-            sum += mix_file(mix(3, entry->d_name, strlen(entry->d_name)), &info);
-    closedir(entries);
+    if (!is_key_file(name) || fstatat(dirfd(zap->entries), name, &info, 0) != 0) return false;
+    *print = mix_file(mix(3, name, strlen(name)), &info);
+    return true;
+}
+
+/* A number that changes with the folder. Sums the files, since a folder names them in any order. */
+static uint64_t look(struct zap *zap)
+{
+    struct stat info;
+    uint64_t print;
+    if (!open_folder(zap)) return 1;
+    uint64_t sum = fstat(dirfd(zap->entries), &info) == 0 ? mix_file(2, &info) : 2;
+    for (struct dirent *entry; (entry = readdir(zap->entries)) != NULL;)
+        if (print_of(zap, entry->d_name, &print)) sum += print;
     return sum;
 }
 
@@ -94,19 +119,32 @@ static void leave_out(const char *why)
     log_event(LOG_WARNING, "key-left-out", "reason=\"%s\"", why);
 }
 
-static void take_file(const char *folder, const char *name, struct table *table)
+/* There is no descriptor to read the file by: a key that was known counts while its file is the same. */
+static void take_unchanged(const struct zap *zap, uint64_t print, struct table *table)
+{
+    size_t at = 0;
+    while (at < zap->table->count && zap->table->list[at].print != print) at++;
+    if (at < zap->table->count) table->list[table->count++] = zap->table->list[at];
+}
+
+static void take_file(struct zap *zap, const char *name, uint64_t print, struct table *table)
 {
     char path[PATH_MAX + 256], why[KEY_WHY_BYTES];
     struct key key;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", zap->folder, name);
+    errno = 0;
     if (!key_read(path, false, &key, why, sizeof why)) {
-        leave_out(why);
+        const bool want = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+        zap->wants_again |= want;
+        if (want) take_unchanged(zap, print, table);
+        else leave_out(why);
         return;
     }
     struct known *known = &table->list[table->count++];
     memcpy(known->public_text, key.public_text, sizeof known->public_text);
     known->holder.role = key.role;
     memcpy(known->holder.name, key.name, sizeof known->holder.name);
+    known->print = print;
 }
 
 /* Of a key that stands in several files it is not known which one is meant. */
@@ -123,45 +161,50 @@ static void drop_doubles(struct table *table)
 }
 
 /* False: the folder cannot be read, or may be written by others; the table is empty then. */
-static bool read_folder(const char *folder, struct table *table, char *why, size_t why_bytes)
+static bool read_folder(struct zap *zap, struct table *table, char *why, size_t why_bytes)
 {
+    uint64_t print;
     table->count = 0;
-    if (!keys_check_folder(folder, why, why_bytes)) return false;
-    DIR *entries = opendir(folder);
-    if (entries == NULL) {
-        snprintf(why, why_bytes, "%s: %s", folder, strerror(errno));
+    zap->wants_again = false;
+    if (!keys_check_folder(zap->folder, why, why_bytes)) return false;
+    if (!open_folder(zap)) {
+        snprintf(why, why_bytes, "%s: %s", zap->folder, strerror(errno));
         return false;
     }
-    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
-        if (!is_key_file(entry->d_name)) continue;
-        if (table->count < ZAP_KEYS_MAX) take_file(folder, entry->d_name, table);
+    for (struct dirent *entry; (entry = readdir(zap->entries)) != NULL;) {
+        if (!print_of(zap, entry->d_name, &print)) continue;
+        if (table->count < ZAP_KEYS_MAX) take_file(zap, entry->d_name, print, table);
         else leave_out("there are more keys than a server takes");
     }
-    closedir(entries);
     qsort(table->list, table->count, sizeof *table->list, by_key);
     drop_doubles(table);
     return true;
 }
 
-/* Looked at before it is read: a change meanwhile is seen the next time. */
+/* Looked at before it is read: a change meanwhile is seen the next time. Only this thread changes the table, so it
+ * reads the one in use without the lock. */
 static bool read_anew(struct zap *zap, char *why, size_t why_bytes)
 {
-    zap->fingerprint = look(zap->folder);
-    const bool sound = read_folder(zap->folder, zap->next, why, why_bytes);
+    const bool waited = zap->wants_again;
+    zap->fingerprint = look(zap);
+    const bool sound = read_folder(zap, zap->next, why, why_bytes);
     const size_t count = zap->next->count;
     pthread_mutex_lock(&zap->lock);
     struct table *before = zap->table;
     zap->table = zap->next;
     pthread_mutex_unlock(&zap->lock);
     zap->next = before;
-    if (sound) log_event(LOG_INFO, "keys-read", "folder=%s keys=%zu", zap->folder, count);
+    if (sound && !zap->wants_again) log_event(LOG_INFO, "keys-read", "folder=%s keys=%zu", zap->folder, count);
+    if (zap->wants_again && !waited)
+        log_event(LOG_WARNING, "keys-wait", "folder=%s keys=%zu reason=\"no descriptor is left to read new ones\"",
+                  zap->folder, count);
     return sound;
 }
 
 static void follow_folder(struct zap *zap)
 {
     char why[KEY_WHY_BYTES];
-    if (look(zap->folder) == zap->fingerprint || read_anew(zap, why, sizeof why)) return;
+    if ((!zap->wants_again && look(zap) == zap->fingerprint) || read_anew(zap, why, sizeof why)) return;
     log_event(LOG_ERROR, "keys-unreadable", "reason=\"%s\" action=\"every key is refused\"", why);
 }
 
@@ -319,6 +362,7 @@ void zap_close(struct zap *zap)
     }
     if (zap->replies != NULL) zmq_close(zap->replies);
     if (zap->stop_fd >= 0) close(zap->stop_fd);
+    if (zap->entries != NULL) closedir(zap->entries);
     pthread_mutex_destroy(&zap->lock);
     free(zap->table);
     free(zap->next);

@@ -1,5 +1,7 @@
 /* Whom the servers know: a thread that answers ZeroMQ's ZAP requests (ZeroMQ RFC 27) from the keys in a
- * folder's authorized/, and denies every other. It reads the folder anew within ZAP_LOOK_MS of a change.
+ * folder's authorized/, and denies every other. It reads the folder anew within ZAP_LOOK_MS of a change. While
+ * connections of strangers use up the descriptors, keys that are known stay so, those whose files go do not, and new
+ * ones wait.
  *
  * An answer only lets a connection in. What the connection may say is asked of zap_find for every message,
  * so that a key that was taken away says nothing more over a connection that is still open. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -305,6 +306,20 @@ Test(socket, endpoints_are_named_as_people_write_them)
         socket_close(socket);
     }
     net_close(net);
+}
+
+Test(socket, a_server_takes_all_the_descriptors_that_it_may_have)
+{
+    struct rlimit limit;
+    struct pair pair;
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_max = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+    limit.rlim_cur = 128;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    open_pair(&pair);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    cr_expect_eq(limit.rlim_cur, limit.rlim_max);
+    close_pair(&pair);
 }
 
 Test(socket, an_endpoint_that_cannot_be_is_refused_with_a_reason)

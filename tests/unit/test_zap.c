@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 
 #define PATIENCE_MS 10000
 #define SILENCE_MS  700 /* long enough for a connection, were it let in */
+#define FILES_MAX   256 /* descriptors of a process that is short of them */
 #define IDLERS      40  /* plain TCP connections that say nothing, or nonsense */
 
 struct stage {
@@ -226,6 +228,60 @@ Test(zap, a_key_that_is_taken_away_says_nothing_more_over_an_open_connection)
     cr_expect(becomes(stage, caller.socket, KEY_CLIENT), "until it is known again");
     free(refusal);
     hang_up(&caller);
+    close_stage(stage);
+}
+
+/* Every descriptor that was left. */
+struct hoard {
+    int fds[FILES_MAX];
+    size_t count;
+};
+
+static void use_up_descriptors(struct hoard *hoard)
+{
+    struct rlimit limit;
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = FILES_MAX;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    hoard->count = 0;
+    for (int fd; (fd = dup(STDERR_FILENO)) >= 0;) hoard->fds[hoard->count++] = fd;
+    cr_assert_gt(hoard->count, 0);
+}
+
+static void let_go(const struct hoard *hoard)
+{
+    for (size_t at = 0; at < hoard->count; at++) close(hoard->fds[at]);
+}
+
+Test(zap, strangers_that_use_up_the_descriptors_take_nobodys_key_away_and_save_none)
+{
+    struct stage *stage = open_stage();
+    const struct key anna = made(KEY_CLIENT, "anna"), ben = made(KEY_CLIENT, "ben"), cleo = made(KEY_CLIENT, "cleo");
+    struct caller callers[2], late;
+    struct hoard hoard;
+    char away[128];
+    authorize(stage, &anna);
+    authorize(stage, &ben);
+    snprintf(away, sizeof away, "%s", path_in(stage, "cleo.pub"));
+    cr_assert(key_write(away, false, &cleo, why, sizeof why), "%s", why);
+    call(&callers[0], stage, &anna, stage->keys.server.public_text);
+    call(&callers[1], stage, &ben, stage->keys.server.public_text);
+    cr_assert(becomes(stage, callers[0].socket, KEY_CLIENT) && becomes(stage, callers[1].socket, KEY_CLIENT));
+
+    use_up_descriptors(&hoard);
+    take_away(stage, &ben);
+    cr_assert_eq(rename(away, path_in(stage, KEYS_AUTHORIZED "/cleo.pub")), 0);
+    cr_expect(becomes(stage, callers[1].socket, KEY_NONE), "a key that is taken away is so at once");
+    for (int times = 0; times < 20; times++) {
+        cr_assert(is_heard(stage, callers[0].socket, PATIENCE_MS));
+        cr_expect_eq(socket_sender(stage->router)->role, KEY_CLIENT, "one that nobody touched goes on");
+    }
+    let_go(&hoard);
+    call(&late, stage, &cleo, stage->keys.server.public_text);
+    cr_expect(is_heard(stage, late.socket, PATIENCE_MS), "a new one is known once it can be read");
+    hang_up(&late);
+    hang_up(&callers[1]);
+    hang_up(&callers[0]);
     close_stage(stage);
 }
 
