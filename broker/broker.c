@@ -128,6 +128,13 @@ static void welcome_worker(const struct step *step, struct worker *worker)
     welcome(step, &worker->peer);
 }
 
+/* Who has another key cannot end what is done under this name. Once it is silent, its name is free. */
+static bool name_is_anothers(const struct step *step, const char *name)
+{
+    const struct worker *worker = roster_of_name(&step->broker->roster, name);
+    return worker != NULL && !same_text(worker->holder, step->holder);
+}
+
 /* The worker of that name if it is the same start of the program; an earlier start is dismissed. */
 static struct worker *find_same_start(const struct step *step, const char *name, uint64_t instance)
 {
@@ -140,6 +147,10 @@ static struct worker *find_same_start(const struct step *step, const char *name,
 static void greet_worker(const struct step *step, const char *name, uint64_t instance)
 {
     struct roster *roster = &step->broker->roster;
+    if (name_is_anothers(step, name)) {
+        answer_error(step, ERROR_REFUSED, "a worker of another key has this name");
+        return;
+    }
     struct worker *worker = find_same_start(step, name, instance);
     struct worker *other = roster_of_peer(roster, &step->from);
     if (other != NULL && other != worker) dismiss(step, other, NOTE_WORKER_LEFT); /* the socket changed its name */
@@ -149,6 +160,7 @@ static void greet_worker(const struct step *step, const char *name, uint64_t ins
             answer_error(step, ERROR_REFUSED, "too many workers");
             return;
         }
+        memcpy(worker->holder, step->holder, strnlen(step->holder, sizeof worker->holder - 1));
         note_name(step, NOTE_WORKER_JOINED, name);
         step->broker->counters.workers_joined++;
     } else {
@@ -770,7 +782,7 @@ static void pump(const struct step *step)
 
 void broker_step(struct broker *broker, const struct broker_event *event, struct broker_effects *effects)
 {
-    const struct step step = {broker, effects, event->now_ms, event->peer};
+    const struct step step = {broker, effects, event->now_ms, event->peer, event->holder ? event->holder : ""};
     effects->count = 0;
     broker->now_ms = event->now_ms;
     if (broker->began_ms == 0) broker->began_ms = event->now_ms;

@@ -36,6 +36,7 @@ struct broker_event {
     uint64_t now_ms; /* monotonic; never smaller than before */
     struct peer peer;
     const struct message *message; /* borrowed for the step */
+    const char *holder;            /* of a message: the name of its sender's key, borrowed; NULL: keys are not used */
     uint64_t token;
 };
 

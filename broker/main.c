@@ -173,6 +173,7 @@ static struct peer peer_of(const struct socket_id *id)
 }
 
 _Static_assert(SOCKET_ID_BYTES <= PEER_BYTES, "every routing id fits");
+_Static_assert(KEY_NAME_BYTES <= MESSAGE_NAME_BYTES, "so does every key's name");
 
 /* The shell has the bytes of items; the core only knows that they exist. */
 static void compose_item(struct shell *shell, const struct broker_effect *effect)
@@ -325,8 +326,11 @@ static bool receive_all(struct shell *shell)
         }
         count_received(&shell->traffic, &shell->incoming);
         if (!is_permitted(shell, &from)) continue;
-        const struct broker_event event = {
-            .kind = BROKER_MESSAGE, .now_ms = clock_ms(), .peer = peer_of(&from), .message = &shell->incoming};
+        const struct broker_event event = {.kind = BROKER_MESSAGE,
+                                           .now_ms = clock_ms(),
+                                           .peer = peer_of(&from),
+                                           .message = &shell->incoming,
+                                           .holder = socket_sender(shell->socket)->name};
         if (!step(shell, &event)) return false;
         if (shell->incoming.kind == MESSAGE_STORE && !take_store(shell, &from)) return false;
     }
@@ -421,6 +425,7 @@ static bool open_shell(struct shell *shell, const struct settings *settings, cha
     if (shell->journal == NULL || !open_broker(shell, settings, why)) return false;
     shell->net = net_open();
     if (shell->net == NULL) return false;
+    net_take_at_most(shell->net, MESSAGE_TO_BROKER_BYTES_MAX);
     if (settings->keys != NULL && !net_use_keys(shell->net, settings->keys, why, WHY_BYTES)) return false;
     shell->socket = socket_bind(shell->net, settings->bind, bound, sizeof bound, why, WHY_BYTES);
     if (shell->socket == NULL || !open_http(shell, settings->http, why)) return false;

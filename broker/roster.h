@@ -29,14 +29,15 @@ bool peer_equal(const struct peer *a, const struct peer *b);
 struct worker {
     struct peer peer; /* nobody: a free slot */
     char name[MESSAGE_NAME_BYTES];
-    uint64_t instance;              /* a new one for every start of the program */
-    uint64_t seen_ms;               /* last message from it */
-    uint64_t told_ms;               /* last message to it */
-    uint64_t told_endpoint;         /* which aggregator endpoint it knows, by number */
-    bool alone;                     /* holds a lease under suspicion, and gets no other with it */
-    bool draining;                  /* gets no lease any more */
-    bool moved;                     /* speaks from a new socket; leases sent to the old one may be lost */
-    uint64_t leases[WORKER_LEASES]; /* tokens */
+    char holder[MESSAGE_NAME_BYTES]; /* the name of its key; empty: it needs none */
+    uint64_t instance;               /* a new one for every start of the program */
+    uint64_t seen_ms;                /* last message from it */
+    uint64_t told_ms;                /* last message to it */
+    uint64_t told_endpoint;          /* which aggregator endpoint it knows, by number */
+    bool alone;                      /* holds a lease under suspicion, and gets no other with it */
+    bool draining;                   /* gets no lease any more */
+    bool moved;                      /* speaks from a new socket; leases sent to the old one may be lost */
+    uint64_t leases[WORKER_LEASES];  /* tokens */
     uint32_t lease_count;
     uint32_t lease_limit;                /* leases it takes in all, at most WORKER_LEASES */
     uint32_t next_of_peer, next_of_name; /* chains of the two indexes */

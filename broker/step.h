@@ -15,6 +15,7 @@ struct step {
     struct broker_effects *effects;
     uint64_t now_ms;
     struct peer from;
+    const char *holder; /* the name of the sender's key; empty: none */
 };
 
 static inline uint64_t sooner(uint64_t a, uint64_t b)

@@ -12,6 +12,7 @@
 
 static_assert(MESSAGE_BLOCKS_MAX == SWEEP_DRAWS_MAX, "a sweep has at most a block per draw");
 static_assert(MESSAGE_BLOCKS_MAX == UINT64_C(1) << MESSAGE_LEVEL_MAX, "the highest node covers every block");
+static_assert(MESSAGE_TO_BROKER_BYTES_MAX >= SWEEP_BYTES_MAX + POPULATION_BYTES_MAX + 1024, "a SUBMIT fits");
 static_assert(sizeof(enum message_role) == sizeof(uint32_t), "enums are read and written as 32 bits");
 
 /* A message is described by a table of its fields, and one encoder and one decoder walk it. */

@@ -10,20 +10,21 @@
 
 #include "bytes.h"
 
-#define MESSAGE_VERSION         2
-#define MESSAGE_BYTES_MAX       (256u << 20) /* ZMQ_MAXMSGSIZE of every socket */
-#define MESSAGE_NAME_BYTES      64
-#define MESSAGE_ENDPOINT_BYTES  256
-#define MESSAGE_TEXT_BYTES      512
-#define MESSAGE_TOKENS_MAX      64
-#define MESSAGE_RANGES_MAX      1024
-#define MESSAGE_SWEEPS_MAX      256
-#define MESSAGE_WORKERS_MAX     256 /* in one ROSTER */
-#define MESSAGE_PRIORITY_MAX    9
-#define MESSAGE_WEIGHT_MAX      1000
-#define MESSAGE_BLOCKS_MAX      (UINT64_C(1) << 40) /* of a sweep; block numbers are below */
-#define MESSAGE_LEVEL_MAX       40                  /* of a node of the fold */
-#define MESSAGE_INTERVAL_MS_MAX (24u * 3600 * 1000)
+#define MESSAGE_VERSION             2
+#define MESSAGE_BYTES_MAX           (256u << 20) /* ZMQ_MAXMSGSIZE of every socket */
+#define MESSAGE_TO_BROKER_BYTES_MAX (34u << 20)  /* a sweep, a population, and what is around them */
+#define MESSAGE_NAME_BYTES          64
+#define MESSAGE_ENDPOINT_BYTES      256
+#define MESSAGE_TEXT_BYTES          512
+#define MESSAGE_TOKENS_MAX          64
+#define MESSAGE_RANGES_MAX          1024
+#define MESSAGE_SWEEPS_MAX          256
+#define MESSAGE_WORKERS_MAX         256 /* in one ROSTER */
+#define MESSAGE_PRIORITY_MAX        9
+#define MESSAGE_WEIGHT_MAX          1000
+#define MESSAGE_BLOCKS_MAX          (UINT64_C(1) << 40) /* of a sweep; block numbers are below */
+#define MESSAGE_LEVEL_MAX           40                  /* of a node of the fold */
+#define MESSAGE_INTERVAL_MS_MAX     (24u * 3600 * 1000)
 
 /* What message_decode() says of a message of a version that is not known here. */
 #define MESSAGE_WHY_VERSION "version"

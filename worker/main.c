@@ -14,10 +14,10 @@
 #include "session.h"
 #include "shell_compute.h"
 
-#define TURN_MESSAGES    64
-#define UNSENT_DEPTH     3 /* a failure to send may lead to one more message, and no further */
-#define WHY_BYTES        512
-#define FORBIDDEN_LOG_MS 1000u /* at most one line in this time */
+#define TURN_MESSAGES  64
+#define UNSENT_DEPTH   3 /* a failure to send may lead to one more message, and no further */
+#define WHY_BYTES      512
+#define REFUSED_LOG_MS 1000u /* at most one line in this time */
 
 struct settings {
     const char *broker, *aggregator, *name, *keys_folder;
@@ -38,7 +38,7 @@ struct shell {
     int stop_fd, wake_fd;                    /* wake: epoll over the stop signal and the computer */
     struct buffer parts[SESSION_PARTS_MAX];
     struct session_effects effects[UNSENT_DEPTH];
-    uint64_t forbidden_logged_ms;
+    uint64_t refused_logged_ms;
     struct message incoming, outgoing;
 };
 
@@ -183,15 +183,16 @@ static void take_computed(struct shell *shell)
     step(shell, &event, 0);
 }
 
-/* Nothing that the session could mend; people can. */
-static void log_forbidden(struct shell *shell)
+/* Nothing that the session could mend, such as a name that is taken; people can. */
+static void log_refusal(struct shell *shell)
 {
     const struct message *message = &shell->incoming;
-    if (message->kind != MESSAGE_ERROR || message->error.code != ERROR_FORBIDDEN) return;
+    if (message->kind != MESSAGE_ERROR) return;
     const uint64_t now_ms = clock_ms();
-    if (shell->forbidden_logged_ms > 0 && now_ms < shell->forbidden_logged_ms + FORBIDDEN_LOG_MS) return;
-    shell->forbidden_logged_ms = now_ms;
-    log_event(LOG_WARNING, "forbidden", "reason=\"%s\"", message->error.text);
+    if (shell->refused_logged_ms > 0 && now_ms < shell->refused_logged_ms + REFUSED_LOG_MS) return;
+    shell->refused_logged_ms = now_ms;
+    log_event(LOG_WARNING, message->error.code == ERROR_FORBIDDEN ? "forbidden" : "refused", "reason=\"%s\"",
+              message->error.text);
 }
 
 static void receive_from(struct shell *shell, enum session_peer peer)
@@ -201,7 +202,7 @@ static void receive_from(struct shell *shell, enum session_peer peer)
         const char *why = "";
         const enum socket_result result = socket_receive(*socket, NULL, &shell->incoming, &why);
         if (result == SOCKET_EMPTY) return;
-        if (result == SOCKET_OK) log_forbidden(shell);
+        if (result == SOCKET_OK) log_refusal(shell);
         if (result == SOCKET_OK)
             step(shell, &(struct session_event){.kind = SESSION_MESSAGE, .peer = peer, .message = &shell->incoming}, 0);
         else log_event(LOG_WARNING, "malformed", "reason=\"%s\"", why);

@@ -39,6 +39,7 @@ struct net {
     const struct keys *keys;   /* NULL: none */
     struct zap *zap;           /* NULL: this program does not bind, or has no keys */
     struct outbound *outbound; /* of its ROUTERs */
+    size_t most_bytes;         /* of a message that comes in */
 };
 
 struct socket {
@@ -69,6 +70,7 @@ struct net *net_open(void)
         return NULL;
     }
     zmq_ctx_set(net->context, ZMQ_MAX_SOCKETS, SOCKETS_OPEN_MAX);
+    net->most_bytes = MESSAGE_BYTES_MAX;
     return net;
 }
 
@@ -97,6 +99,12 @@ bool net_use_keys(struct net *net, const struct keys *keys, char *why, size_t wh
     if (keys->server.secret_text[0] == 0) return true;
     net->zap = zap_open(net->context, keys->folder, why, why_bytes);
     return net->zap != NULL;
+}
+
+void net_take_at_most(struct net *net, size_t bytes)
+{
+    assert(bytes <= MESSAGE_BYTES_MAX);
+    net->most_bytes = bytes;
 }
 
 uint64_t net_denied(const struct net *net)
@@ -186,9 +194,9 @@ static bool set_probes(void *handle)
            set_int(handle, ZMQ_TCP_MAXRT, UNHEARD_MS);
 }
 
-static bool set_common(void *handle)
+static bool set_common(void *handle, size_t most_bytes)
 {
-    const int64_t most = MESSAGE_BYTES_MAX;
+    const int64_t most = (int64_t)most_bytes;
     return zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0 && set_int(handle, ZMQ_LINGER, LINGER_MS) &&
            set_int(handle, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) && set_int(handle, ZMQ_SNDHWM, QUEUE_MESSAGES) &&
            set_int(handle, ZMQ_RCVHWM, QUEUE_MESSAGES) && set_int(handle, ZMQ_IPV6, 1) && set_probes(handle);
@@ -270,7 +278,7 @@ static struct socket *open_socket(struct net *net, int type, const char *endpoin
     socket->sender.role = KEY_TRUSTED;
     zmq_msg_init(&socket->received);
     socket->handle = zmq_socket(net->context, type);
-    if (socket->handle != NULL && set_common(socket->handle) &&
+    if (socket->handle != NULL && set_common(socket->handle, net->most_bytes) &&
         (socket->routes ? set_router(socket->handle) : set_dealer(socket->handle)) && set_keys(net, socket, endpoint) &&
         watch_key(net, socket, endpoint))
         return socket;

@@ -30,6 +30,10 @@ void net_close(struct net *net); /* after its sockets; waits at most their linge
  * also gets the thread of zap.h. False: `why` holds one line. */
 bool net_use_keys(struct net *net, const struct keys *keys, char *why, size_t why_bytes);
 
+/* Of sockets that are opened from now on: a peer that announces a message above this, at most MESSAGE_BYTES_MAX, is cut
+ * off. Room for a message is taken before it is known who sends it. */
+void net_take_at_most(struct net *net, size_t bytes);
+
 /* Connections that were refused for their key so far. */
 uint64_t net_denied(const struct net *net);
 

@@ -416,6 +416,31 @@ Test(security, a_worker_comes_when_its_key_is_known_leaves_when_it_is_not_and_co
     stop_servers(&servers);
 }
 
+Test(security, a_worker_does_not_push_out_one_of_another_key)
+{
+    make_keys(CASE("keygen", "keys"));
+    make_keys(CASE("keygen", "keys", "--role", "worker", "--name", "node1"));
+    struct servers servers = start_servers();
+    for (int waited_ms = 0; workers_of("keys") != 1;) cr_assert(keep_waiting(&waited_ms));
+    const pid_t first = start_program("goldthread-worker", "first",
+                                      CASE("--broker", servers.broker, "--follow-parent", servers.parent, "--keys",
+                                           "keys", "--name", "same", "--verbose"));
+    for (int waited_ms = 0; workers_of("keys") != 2;) cr_assert(keep_waiting(&waited_ms));
+    const pid_t second = start_program(
+        "goldthread-worker", "second",
+        CASE("--broker", servers.broker, "--follow-parent", servers.parent, "--keys", "keys/node1", "--name", "same"));
+    for (int waited_ms = 0; !log_says("second", "refused reason=\"a worker of another key has this name\"");)
+        cr_assert(keep_waiting(&waited_ms));
+    cr_expect_not(log_says("broker", "worker-lost"), "the first stays");
+    cr_expect_eq(workers_of("keys"), 2);
+    kill(first, SIGTERM);
+    cr_expect_eq(wait_program(first), 0);
+    for (int waited_ms = 0; workers_of("keys") != 2;) cr_assert(keep_waiting(&waited_ms), "the name is not free");
+    kill(second, SIGTERM);
+    cr_expect_eq(wait_program(second), 0);
+    stop_servers(&servers);
+}
+
 Test(security, plain_connections_do_not_keep_the_others_waiting)
 {
     make_keys(CASE("keygen", "keys"));

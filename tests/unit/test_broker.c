@@ -53,6 +53,16 @@ static void deliver(struct bench *bench, struct peer from)
                     .kind = BROKER_MESSAGE, .now_ms = bench->now_ms, .peer = from, .message = &bench->message});
 }
 
+/* As deliver, with the name of the sender's key. */
+static void deliver_of(struct bench *bench, struct peer from, const char *holder)
+{
+    step(bench, &(struct broker_event){.kind = BROKER_MESSAGE,
+                                       .now_ms = bench->now_ms,
+                                       .peer = from,
+                                       .message = &bench->message,
+                                       .holder = holder});
+}
+
 static void wait_ms(struct bench *bench, uint64_t ms)
 {
     bench->now_ms += ms;
@@ -609,6 +619,36 @@ Test(broker, blocks_that_take_long_do_not_wait_behind_others)
     cr_assert_eq(oldest_lease(bench, "w1").blocks.count, 1);
     hello(bench, two, ROLE_WORKER, "w2", 2);
     cr_assert_eq(lease_to(bench, two).send.lease.blocks.count, 1, "whoever comes has something to do at once");
+    close_bench(bench);
+}
+
+Test(broker, a_name_belongs_to_the_key_that_registered_it_until_it_is_silent)
+{
+    struct bench *bench = open_bench();
+    hello(bench, client, ROLE_CLIENT, "", 9); /* fills the message; what follows changes the role and the name */
+    bench->message.hello.role = ROLE_WORKER;
+    strcpy(bench->message.hello.name, "w");
+    bench->message.hello.instance = 1;
+    deliver_of(bench, one, "node1");
+    cr_assert_not_null(find_send(bench, one, MESSAGE_WELCOME));
+    bench->message.hello.instance = 2;
+    deliver_of(bench, two, "node2");
+    cr_assert_not_null(find_send(bench, two, MESSAGE_ERROR), "another key");
+    cr_expect_eq(find_send(bench, two, MESSAGE_ERROR)->send.error.code, ERROR_REFUSED);
+    deliver_of(bench, two, NULL);
+    cr_expect_not_null(find_send(bench, two, MESSAGE_ERROR), "no key");
+    bench->message.hello.instance = 1;
+    deliver_of(bench, two, "node2");
+    cr_expect_not_null(find_send(bench, two, MESSAGE_ERROR), "nor does it pass for the same start");
+    cr_expect_eq(broker_worker_count(bench->broker), 1);
+    bench->message.hello.instance = 3;
+    deliver_of(bench, three, "node1");
+    cr_expect_not_null(find_send(bench, three, MESSAGE_WELCOME), "its own next start replaces it");
+    cr_expect_eq(broker_worker_count(bench->broker), 1);
+    wait_ms(bench, LEASE_MS);
+    cr_assert_eq(broker_worker_count(bench->broker), 0);
+    deliver_of(bench, two, "node2");
+    cr_expect_not_null(find_send(bench, two, MESSAGE_WELCOME), "a name that nobody has is free");
     close_bench(bench);
 }
 

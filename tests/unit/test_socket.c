@@ -308,6 +308,29 @@ Test(socket, endpoints_are_named_as_people_write_them)
     net_close(net);
 }
 
+Test(socket, a_peer_that_announces_more_than_is_taken_is_cut_off)
+{
+    enum { MOST = 1 << 20 };
+    struct pair pair = {.net = NULL};
+    static struct message message;
+    const char *why;
+    open_pair(&pair);
+    socket_close(pair.dealer);
+    socket_close(pair.router);
+    net_take_at_most(pair.net, MOST);
+    pair.router = socket_bind(pair.net, pair.endpoint, NULL, 0, why_text, sizeof why_text);
+    pair.dealer = socket_connect(pair.net, pair.endpoint, why_text, sizeof why_text);
+    cr_assert(pair.router != NULL && pair.dealer != NULL, "%s", why_text);
+    static const uint8_t bytes[MOST];
+    message = (struct message){.kind = MESSAGE_PARTIAL, .partial = {.node = {bytes, sizeof bytes}}};
+    send_surely(pair.dealer, &message);
+    cr_expect_eq(receive_soon(pair.router, NULL, &message, &why), SOCKET_EMPTY, "it is a little above that");
+    message = (struct message){.kind = MESSAGE_PARTIAL, .partial = {.node = {bytes, sizeof bytes - 100}}};
+    send_surely(pair.dealer, &message);
+    cr_expect_eq(receive_soon(pair.router, NULL, &message, &why), SOCKET_OK, "and this a little below");
+    close_pair(&pair);
+}
+
 Test(socket, a_server_takes_all_the_descriptors_that_it_may_have)
 {
     struct rlimit limit;
