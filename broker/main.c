@@ -106,6 +106,14 @@ static bool apply_flag(void *context, const char *name, const char *value, char 
 
 /* Carrying out effects */
 
+/* What a worker or a client wrote stays in its field of the line. */
+static const char *without_quotes(char text[MESSAGE_NAME_BYTES], const char *given)
+{
+    snprintf(text, MESSAGE_NAME_BYTES, "%s", given);
+    for (char *quote = text; (quote = strchr(quote, '"')) != NULL;) *quote = '\'';
+    return text;
+}
+
 static void log_note(const struct broker_effect *effect)
 {
     static const struct {
@@ -131,10 +139,10 @@ static void log_note(const struct broker_effect *effect)
         [NOTE_SWEEP_RESUMED] = {LOG_INFO, "sweep-resumed"},
         [NOTE_WORKER_DRAINING] = {LOG_INFO, "worker-draining"},
     };
-    char hex[DIGEST_HEX_BYTES] = "-";
+    char hex[DIGEST_HEX_BYTES] = "-", name[MESSAGE_NAME_BYTES];
     if (!digest_is_zero(&effect->sweep)) digest_to_hex(&effect->sweep, hex);
     log_event(notes[effect->note.note].level, notes[effect->note.note].event,
-              "name=\"%s\" sweep=%s first=%llu count=%llu", effect->note.name, hex,
+              "name=\"%s\" sweep=%s first=%llu count=%llu", without_quotes(name, effect->note.name), hex,
               (unsigned long long)effect->note.blocks.first, (unsigned long long)effect->note.blocks.count);
 }
 

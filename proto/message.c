@@ -9,6 +9,7 @@
 #include "pack.h"
 #include "population_codec.h"
 #include "sweep_codec.h"
+#include "utf8.h"
 
 static_assert(MESSAGE_BLOCKS_MAX == SWEEP_DRAWS_MAX, "a sweep has at most a block per draw");
 static_assert(MESSAGE_BLOCKS_MAX == UINT64_C(1) << MESSAGE_LEVEL_MAX, "the highest node covers every block");
@@ -536,4 +537,25 @@ bool message_decode(struct span bytes, struct message *message, const char **why
     }
     if (!sound) *why = cursor.error;
     return sound;
+}
+
+static void mask_fields(const struct field *fields, size_t count, char *holder);
+
+static void mask_field(const struct field *field, char *holder)
+{
+    if (field->type == FIELD_TEXT) utf8_mask_controls(holder + field->at);
+    if (field->type == FIELD_RECORD) mask_fields(field->items, field->item_count, holder + field->at);
+    if (field->type != FIELD_LIST) return;
+    const uint32_t count = load_uint32(holder, field->beside);
+    for (uint32_t at = 0; at < count; at++) mask_field(field->items, holder + field->at + at * field->item_bytes);
+}
+
+static void mask_fields(const struct field *fields, size_t count, char *holder)
+{
+    for (size_t at = 0; at < count; at++) mask_field(&fields[at], holder);
+}
+
+void message_mask_controls(struct message *message)
+{
+    mask_fields(shapes[message->kind].fields, shapes[message->kind].count, (char *)message);
 }

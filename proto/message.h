@@ -255,5 +255,8 @@ void message_encode(const struct message *message, struct buffer *out);
  * beyond a list's count. On false `*why` is a constant string and *message is not to be used. */
 bool message_decode(struct span bytes, struct message *message, const char **why);
 
+/* Puts ? for control characters in all texts of the message; those in its byte strings stay. */
+void message_mask_controls(struct message *message);
+
 /* "HELLO" and so on; "?" for what is no kind. */
 const char *message_kind_name(enum message_kind kind);

@@ -1,5 +1,6 @@
 #include "utf8.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Bytes of the character at `at`, of which `left` are there; 0: it is none. */
@@ -28,4 +29,13 @@ size_t utf8_prefix(const void *text, size_t size)
         at += step;
     }
     return at;
+}
+
+void utf8_mask_controls(char *text)
+{
+    for (uint8_t *at = (uint8_t *)text; *at != 0; at++) {
+        const bool high = at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
+        if (high) at[1] = '?';
+        if (high || *at < 0x20 || *at == 0x7f) *at = '?';
+    }
 }

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "utf8.h"
+
 #define LOG_LINE_BYTES 2048
 
 static const char *log_program = "goldthread";
@@ -68,13 +70,6 @@ static size_t put_head(char *line, size_t capacity, enum log_level level, const 
     return size < 0 ? 0 : (size_t)size < capacity ? (size_t)size : capacity - 1;
 }
 
-/* Names from the network must not forge lines or drive a terminal. */
-static void mask_controls(char *text)
-{
-    for (unsigned char *at = (unsigned char *)text; *at != 0; at++)
-        if (*at < 0x20 || *at == 0x7f) *at = '?';
-}
-
 void log_event(enum log_level level, const char *event, const char *format, ...)
 {
     if (level > log_most) return;
@@ -87,7 +82,7 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
     vsnprintf(line + size, capacity - size, format, arguments);
     va_end(arguments);
 
-    mask_controls(line);
+    utf8_mask_controls(line);
     size = strlen(line);
     line[size++] = '\n';
     /* One write, so that lines of several processes on one terminal do not mix. A log that cannot be

@@ -543,7 +543,9 @@ enum socket_result socket_receive(struct socket *socket, struct socket_id *from,
     *why = "routing id too long";
     if (socket->routes && sender.size == 0) return SOCKET_ERROR;
     const struct span bytes = {zmq_msg_data(&socket->received), zmq_msg_size(&socket->received)};
-    return message_decode(bytes, message, why) ? SOCKET_OK : SOCKET_ERROR;
+    if (!message_decode(bytes, message, why)) return SOCKET_ERROR;
+    message_mask_controls(message);
+    return SOCKET_OK;
 }
 
 /* ZeroMQ gives a connection up for good when its key is refused. How long to wait at most: till the key is due to be

@@ -85,8 +85,8 @@ enum socket_result { SOCKET_OK, SOCKET_EMPTY, SOCKET_GONE, SOCKET_FULL, SOCKET_E
 enum socket_result socket_send(struct socket *socket, const struct socket_id *to, const struct message *message);
 
 /* Receives one message if there is one. *bytes is valid until the next receive on this socket, and
- * the message's spans point into it. from may be NULL for a DEALER. SOCKET_ERROR: bytes came that are
- * no message; *why says so and `from` is set. */
+ * the message's spans point into it; control characters in its texts are masked. from may be NULL for a DEALER.
+ * SOCKET_ERROR: bytes came that are no message; *why says so and `from` is set. */
 enum socket_result socket_receive(struct socket *socket, struct socket_id *from, struct message *message,
                                   const char **why);
 

@@ -211,3 +211,26 @@ Test(broker_program, a_log_that_nobody_reads_any_more_does_not_end_it)
     cr_assert_eq(wait_program(stage->broker), 0);
     close_stage(stage);
 }
+
+Test(broker_program, a_name_neither_drives_a_terminal_nor_forges_a_line_of_the_log)
+{
+    struct stage *stage = open_stage(-1);
+    *stage->message = (struct message){
+        .kind = MESSAGE_HELLO, .hello = {.role = ROLE_WORKER, .name = "w\x1b[2J\n\xc2\x9b\" sweep=\"", .instance = 1}};
+    send_surely(stage, stage->client);
+    cr_assert(receive(stage, stage->client));
+    cr_assert_eq(stage->message->kind, MESSAGE_WELCOME);
+    *stage->message = (struct message){.kind = MESSAGE_WORKERS};
+    send_surely(stage, stage->client);
+    cr_assert(receive(stage, stage->client));
+    cr_assert_eq(stage->message->kind, MESSAGE_ROSTER);
+    cr_expect_str_eq(stage->message->roster.list[0].name, "w?[2J???\" sweep=\"");
+    kill(stage->broker, SIGTERM);
+    cr_assert_eq(wait_program(stage->broker), 0);
+    close_stage(stage);
+    char *log = read_text("broker.err");
+    cr_expect_not_null(strstr(log, "worker-joined name=\"w?[2J??"
+                                   "?' sweep='\" sweep=-"),
+                       "%s", log);
+    free(log);
+}

@@ -56,6 +56,24 @@ static void check_round_trip(void)
     buffer_free(&bytes);
 }
 
+Test(message, control_characters_in_its_texts_are_masked_and_nothing_else)
+{
+    static const char wild[] = "w\n\x1b]0;x\a\x7f\xc2\x9b \xc2\xa0\xc3\xa9\xe2\x82\xac \"",
+                      tame[] = "w??]0;x???? \xc2\xa0\xc3\xa9\xe2\x82\xac \"";
+    sent = (struct message){.kind = MESSAGE_SWEEPS, .sweeps = {.count = 2}};
+    strcpy(sent.sweeps.aggregator, wild);
+    for (int at = 0; at < 2; at++) strcpy(sent.sweeps.list[at].text, wild);
+    sent.sweeps.list[1].sweep = (struct digest){{'\n', 27}};
+    message_mask_controls(&sent);
+    cr_expect_str_eq(sent.sweeps.aggregator, tame);
+    for (int at = 0; at < 2; at++) cr_expect_str_eq(sent.sweeps.list[at].text, tame);
+    cr_expect_eq(sent.sweeps.list[1].sweep.bytes[1], 27);
+    uint8_t bytes[] = {27, '\n'};
+    sent = (struct message){.kind = MESSAGE_PARTIAL, .partial = {.node = {bytes, sizeof bytes}}};
+    message_mask_controls(&sent);
+    cr_expect_eq(bytes[0], 27);
+}
+
 static bool decode_again(struct span bytes, struct buffer *again)
 {
     const char *why = NULL;
