@@ -17,7 +17,7 @@ struct broker *broker_new(const struct broker_setup *setup)
     struct broker *broker = calloc(1, sizeof *broker);
     if (broker == NULL) return NULL;
     broker->setup = *setup;
-    broker->retry_due_ms = UINT64_MAX;
+    broker->retry_due_ms = broker->help_due_ms = UINT64_MAX;
     broker->sweeps = calloc(BROKER_SWEEPS_MAX, sizeof *broker->sweeps);
     broker->decoded = malloc(sizeof *broker->decoded);
     const bool rostered = roster_open(&broker->roster), leasing = lease_open(&broker->leases, setup->token_seed);
@@ -251,16 +251,19 @@ static void take_heartbeat(const struct step *step, struct worker *worker, const
 {
     struct broker *broker = step->broker;
     uint64_t held = 0;
+    bool astray = false;
     if (worker->moved) drop_unlisted(broker, worker, message);
     for (uint32_t at = 0; at < message->heartbeat.token_count; at++) {
         struct lease *lease = lending_find(broker, worker, message->heartbeat.tokens[at]);
+        astray = astray || (worker->astray != 0 && message->heartbeat.tokens[at] == worker->astray);
         if (lease == NULL) continue;
         lease_renew(&broker->leases, lease, step->now_ms + broker->setup.lease_ms);
         held++;
     }
     /* Leases on their way to the worker are neither held nor room; both count towards what it takes. */
     const uint64_t room = message->heartbeat.room < WORKER_LEASES ? message->heartbeat.room : WORKER_LEASES;
-    roster_limit(&broker->roster, worker, held + room);
+    if (!astray) worker->astray = 0;
+    roster_limit(&broker->roster, worker, held + (astray ? 0 : room));
     if (worker->told_ms + broker->setup.heartbeat_ms / 2 <= step->now_ms) welcome_worker(step, worker);
     if (worker->draining && room > 0) send_to(step, &worker->peer, MESSAGE_DRAIN); /* it has not heard of it */
 }
@@ -300,10 +303,12 @@ static void take_done(const struct step *step, struct worker *worker, const stru
     settle_charge(ledger, lease, blocks, message->done.compute_us);
     worker->blocks_done += blocks.count;
     meter_add(&worker->meter, blocks.count, step->now_ms);
-    if (range_overlap(&ledger->done, lease->blocks) == lease->blocks.count) lending_end(broker, lease);
+    lending_settle(step, lease);
 }
 
-/* A failure ends its lease: what is not done of it is ready for anybody. */
+/* A failure ends its lease: what is not done of it is ready for anybody. An error is an answer, and so ends
+ * the other lease of these blocks too. Who hands back has no room until a heartbeat says otherwise, or it
+ * would be lent the same again at once. */
 static void take_failed(const struct step *step, struct worker *worker, const struct message *message)
 {
     struct lease *lease = lending_find(step->broker, worker, message->failed.token);
@@ -311,13 +316,28 @@ static void take_failed(const struct step *step, struct worker *worker, const st
     struct ledger *ledger = &step->broker->sweeps[lease->sweep];
     const struct block_range leased = lease->blocks;
     const struct block_range blocks = covers(leased, message->failed.blocks) ? message->failed.blocks : leased;
+    if (message->failed.cause == CAUSE_ERROR) lending_end_twin(step, lease);
     lending_end(step->broker, lease);
+    if (message->failed.cause == CAUSE_SHUTDOWN) roster_limit(&step->broker->roster, worker, 0);
     step->broker->counters.blocks_failed[message->failed.cause] += blocks.count;
     if (!ledger_is_open(ledger)) return;
     if (message->failed.cause == CAUSE_OVERLAP) ledger_split(ledger, blocks);
     if (message->failed.cause != CAUSE_ERROR) return;
     note(step, NOTE_BLOCKS_FAILED, message->failed.text, &ledger->sweep, blocks);
     lending_blame(step, ledger, blocks, &(struct blame){FAULT_ERROR, worker->instance, message->failed.text});
+}
+
+static void take_returned(const struct step *step, struct worker *worker, const struct message *message)
+{
+    struct lease *lease = lending_find(step->broker, worker, message->returned.token);
+    if (lease == NULL) return;
+    const struct block_range blocks = message->returned.blocks;
+    if (!covers(lease->blocks, blocks) || range_end(blocks) != range_end(lease->blocks)) {
+        answer_error(step, ERROR_REFUSED, "not the end of that lease");
+        return;
+    }
+    lending_shorten(step, lease, blocks.count);
+    roster_limit(&step->broker->roster, worker, worker->lease_count);
 }
 
 /* Messages of the aggregator */
@@ -601,6 +621,7 @@ static void take_from_worker(const struct step *step, struct worker *worker, con
     if (message->kind == MESSAGE_HEARTBEAT) take_heartbeat(step, worker, message);
     if (message->kind == MESSAGE_DONE) take_done(step, worker, message);
     if (message->kind == MESSAGE_FAILED) take_failed(step, worker, message);
+    if (message->kind == MESSAGE_RETURNED) take_returned(step, worker, message);
 }
 
 /* Messages that only those who said HELLO may send. */
@@ -667,6 +688,7 @@ static void take_message(const struct step *step, const struct message *message)
     case MESSAGE_HEARTBEAT:
     case MESSAGE_DONE:
     case MESSAGE_FAILED:
+    case MESSAGE_RETURNED:
     case MESSAGE_HELD:
         take_from_member(step, message);
         break;
@@ -811,7 +833,7 @@ uint64_t broker_next_due_ms(const struct broker *broker)
     const struct aggregator *aggregator = &broker->aggregator;
     uint64_t due_ms = UINT64_MAX;
     if (broker->busy) return 0;
-    due_ms = sooner(due_ms, broker->retry_due_ms);
+    due_ms = sooner(due_ms, sooner(broker->retry_due_ms, broker->help_due_ms));
     if (lease != NULL) due_ms = sooner(due_ms, lease->due_ms);
     if (worker != NULL) due_ms = sooner(due_ms, worker->seen_ms + broker->setup.lease_ms);
     if (!peer_is_nobody(&aggregator->peer)) due_ms = sooner(due_ms, aggregator->seen_ms + broker->setup.lease_ms);

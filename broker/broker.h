@@ -90,7 +90,8 @@ struct broker_effect {
                 } lease;
                 enum message_item item; /* the shell adds the bytes, or answers ERROR_UNKNOWN */
                 bool known;
-                uint64_t from; /* of a ROSTER */
+                uint64_t from;  /* of a ROSTER */
+                uint64_t token; /* of a RECALL */
                 struct {
                     enum message_error code;
                     const char *text;
@@ -114,6 +115,7 @@ struct broker_effects {
 struct broker_counters {
     uint64_t sweeps_accepted;
     uint64_t leases_granted, leases_lapsed;
+    uint64_t leases_copied, leases_recalled;    /* because they were late */
     uint64_t blocks_done;                       /* once each time a block becomes done */
     uint64_t blocks_lost;                       /* done here, then found to be no longer held */
     uint64_t blocks_failed[CAUSE_SHUTDOWN + 1]; /* by cause */
@@ -155,5 +157,5 @@ uint64_t broker_wanted_workers(const struct broker *broker);
 bool broker_aggregator_is(const struct broker *broker, const struct peer *peer);
 
 /* Checks every invariant: ready + leased + parked + done = blocks of each sweep; each lease belongs to
- * one worker of the roster, and no block to two leases. Slow: for tests. */
+ * one worker of the roster, and no block to two leases but to a late one and its copy. Slow: for tests. */
 bool broker_is_sound(const struct broker *broker);

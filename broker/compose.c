@@ -146,6 +146,9 @@ bool broker_compose(const struct broker *broker, const struct broker_effect *eff
         message->lease.sweep = effect->sweep;
         message->lease.blocks = effect->send.lease.blocks;
         return true;
+    case MESSAGE_RECALL:
+        message->recall.token = effect->send.token;
+        return true;
     case MESSAGE_CANCEL:
         message->cancel.sweep = effect->sweep;
         return true;

@@ -15,9 +15,13 @@ struct lease {
     uint64_t token; /* unique per grant, so that a late answer cannot pass for a new one; 0: a free slot */
     uint64_t due_ms;
     uint64_t granted_ms;
-    uint32_t worker;  /* slot in the roster */
-    uint32_t sweep;   /* place in the broker's list */
-    uint64_t each_us; /* what a block was expected to take */
+    uint64_t moved_ms; /* when blocks of it were last reported done, or it was granted */
+    uint64_t twin;     /* the other lease of these blocks, or of some of them; 0: none */
+    uint32_t copies;   /* how often they were lent beside the first lease of them */
+    bool recalled;     /* its worker was asked for what is not begun */
+    uint32_t worker;   /* slot in the roster */
+    uint32_t sweep;    /* place in the broker's list */
+    uint64_t each_us;  /* what a block was expected to take */
     struct block_range blocks;
 };
 

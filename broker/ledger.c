@@ -107,12 +107,6 @@ bool ledger_take(struct ledger *ledger, size_t workers, bool ahead, struct block
     return range_add(&ledger->taken, *blocks);
 }
 
-static struct block_range common(struct block_range a, struct block_range b)
-{
-    const uint64_t first = a.first > b.first ? a.first : b.first, end = smaller(range_end(a), range_end(b));
-    return (struct block_range){first, first < end ? end - first : 0};
-}
-
 /* Takes those of the blocks that are ready out of the common run. Those that there is no memory for stay. */
 static void set_aside(struct ledger *ledger, struct block_range blocks)
 {
@@ -130,13 +124,13 @@ static void set_aside(struct ledger *ledger, struct block_range blocks)
 void ledger_return(struct ledger *ledger, struct block_range blocks)
 {
     struct block_range gap, rest = blocks;
-    ledger->leases--;
     while (rest.count > 0 && range_gap(&ledger->done, rest, &gap)) {
         const bool removed = range_remove(&ledger->taken, gap);
         assert(removed && "room was reserved when the blocks were taken");
         (void)removed;
         rest = (struct block_range){range_end(gap), range_end(blocks) - range_end(gap)};
-        for (uint32_t at = 0; at < ledger->fault_count; at++) set_aside(ledger, common(gap, ledger->faults[at].blocks));
+        for (uint32_t at = 0; at < ledger->fault_count; at++)
+            set_aside(ledger, range_common(gap, ledger->faults[at].blocks));
     }
 }
 
@@ -156,7 +150,7 @@ static uint64_t count_parked(const struct ledger *ledger, struct block_range blo
 {
     uint64_t count = 0;
     for (uint32_t at = 0; at < ledger->parked_count; at++)
-        count += common(blocks, (struct block_range){ledger->parked[at].block, 1}).count;
+        count += range_common(blocks, (struct block_range){ledger->parked[at].block, 1}).count;
     return count;
 }
 
@@ -224,7 +218,7 @@ const struct fault *ledger_find_fault(const struct ledger *ledger, struct block_
     const struct fault *best = NULL;
     for (uint32_t at = 0; at < ledger->fault_count; at++) {
         const struct fault *fault = &ledger->faults[at];
-        if (common(fault->blocks, blocks).count < blocks.count) continue;
+        if (range_common(fault->blocks, blocks).count < blocks.count) continue;
         if (best == NULL || fault->blocks.count < best->blocks.count) best = fault;
     }
     return best;

@@ -98,7 +98,7 @@ bool ledger_is_stuck(const struct ledger *ledger);
  * has another lease to compute first. False: there is nothing to lend, or not ahead. */
 bool ledger_take(struct ledger *ledger, size_t workers, bool ahead, struct block_range *blocks);
 
-/* Ends a lease of these blocks: those not done by now are ready again. */
+/* These blocks are lent no more: those not done by now are ready again. */
 void ledger_return(struct ledger *ledger, struct block_range blocks);
 
 /* Blocks are folded; *merged is the range of done blocks that they are part of now. False: no memory,

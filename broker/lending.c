@@ -3,18 +3,48 @@
 #include <assert.h>
 #include <string.h>
 
+#include "digest.h"
+
 #define PASS_MOST (UINT64_C(1) << 62) /* ten thousand workers reach it within a week: then all count from less */
 #define CREDIT    (UINT64_C(10000000) * LEDGER_PASS_SCALE) /* 10 s: what a sweep that lent nothing may catch up */
 
 /* Leases */
 
+static struct ledger *ledger_of(const struct broker *broker, const struct lease *lease)
+{
+    return &broker->sweeps[lease->sweep];
+}
+
+static struct worker *worker_of(const struct broker *broker, const struct lease *lease)
+{
+    return &broker->roster.slots[lease->worker];
+}
+
+static struct lease *twin_of(const struct broker *broker, const struct lease *lease)
+{
+    return lease_find(&broker->leases, lease->twin);
+}
+
+/* Blocks of a lease are ready again if they are not done, but for those that its twin has. */
+static void give_back(struct broker *broker, const struct lease *lease, struct block_range blocks)
+{
+    struct ledger *ledger = ledger_of(broker, lease);
+    const struct lease *twin = twin_of(broker, lease);
+    const uint64_t undone = blocks.count - range_overlap(&ledger->done, blocks);
+    ledger_charge(ledger, -(int64_t)(undone * lease->each_us));
+    struct block_range kept = {range_end(blocks), 0};
+    if (twin != NULL && range_common(blocks, twin->blocks).count > 0) kept = range_common(blocks, twin->blocks);
+    ledger_return(ledger, (struct block_range){blocks.first, kept.first - blocks.first});
+    ledger_return(ledger, (struct block_range){range_end(kept), range_end(blocks) - range_end(kept)});
+}
+
 void lending_end(struct broker *broker, struct lease *lease)
 {
-    struct ledger *ledger = &broker->sweeps[lease->sweep];
-    const uint64_t undone = lease->blocks.count - range_overlap(&ledger->done, lease->blocks);
-    ledger_charge(ledger, -(int64_t)(undone * lease->each_us));
-    roster_drop_lease(&broker->roster, &broker->roster.slots[lease->worker], lease->token);
-    ledger_return(&broker->sweeps[lease->sweep], lease->blocks);
+    struct lease *twin = twin_of(broker, lease);
+    roster_drop_lease(&broker->roster, worker_of(broker, lease), lease->token);
+    ledger_of(broker, lease)->leases--;
+    give_back(broker, lease, lease->blocks);
+    if (twin != NULL) twin->twin = 0;
     lease_end(&broker->leases, lease);
 }
 
@@ -54,38 +84,116 @@ void lending_blame(const struct step *step, struct ledger *ledger, struct block_
 void lending_lose(const struct step *step, struct lease *lease, enum fault_cause cause)
 {
     struct broker *broker = step->broker;
-    const struct worker *worker = &broker->roster.slots[lease->worker];
+    const struct worker *worker = worker_of(broker, lease);
     const struct blame blame = {cause, worker->instance, worker->name};
     lease->each_us = 0; /* the time is spent */
-    struct ledger *ledger = &broker->sweeps[lease->sweep];
+    struct ledger *ledger = ledger_of(broker, lease);
     const struct block_range blocks = lease->blocks;
+    const bool shared = lease->twin != 0; /* somebody else has them still */
     lending_end(broker, lease);
-    if (range_overlap(&ledger->done, blocks) < blocks.count) lending_blame(step, ledger, blocks, &blame);
+    if (!shared && range_overlap(&ledger->done, blocks) < blocks.count) lending_blame(step, ledger, blocks, &blame);
+}
+
+/* Takes a lease from a worker that may be at it. Its answer counts when it comes after all; until the worker
+ * no longer names the lease, it is lent nothing. */
+static void take_away(struct broker *broker, struct lease *lease)
+{
+    struct worker *worker = worker_of(broker, lease);
+    worker->astray = lease->token;
+    worker->astray_sweep = ledger_of(broker, lease)->sweep;
+    lending_end(broker, lease);
+    roster_limit(&broker->roster, worker, 0);
+}
+
+void lending_end_twin(const struct step *step, const struct lease *lease)
+{
+    struct lease *twin = twin_of(step->broker, lease);
+    if (twin != NULL) take_away(step->broker, twin);
+}
+
+static bool has_lease_of(const struct broker *broker, const struct worker *worker, uint32_t sweep)
+{
+    for (uint32_t at = 0; at < worker->lease_count; at++)
+        if (lease_find(&broker->leases, worker->leases[at])->sweep == sweep) return true;
+    return false;
+}
+
+/* Another worker was first. CANCEL names a whole sweep, so it is for those who hold nothing else of it. */
+static void end_needless(const struct step *step, struct lease *lease)
+{
+    struct broker *broker = step->broker;
+    struct worker *worker = worker_of(broker, lease);
+    const uint32_t sweep = lease->sweep;
+    take_away(broker, lease);
+    if (has_lease_of(broker, worker, sweep)) return;
+    send_to(step, &worker->peer, MESSAGE_CANCEL)->sweep = broker->sweeps[sweep].sweep;
+}
+
+static bool is_done(const struct broker *broker, const struct lease *lease)
+{
+    return range_overlap(&ledger_of(broker, lease)->done, lease->blocks) == lease->blocks.count;
+}
+
+void lending_settle(const struct step *step, struct lease *lease)
+{
+    struct broker *broker = step->broker;
+    struct lease *twin = twin_of(broker, lease);
+    lease->moved_ms = step->now_ms;
+    if (is_done(broker, lease)) lending_end(broker, lease);
+    if (twin != NULL && is_done(broker, twin)) end_needless(step, twin);
+}
+
+void lending_shorten(const struct step *step, struct lease *lease, uint64_t count)
+{
+    const uint64_t left = lease->blocks.count - count;
+    if (left == 0) {
+        lending_end(step->broker, lease);
+        return;
+    }
+    lease->blocks.count = left;
+    give_back(step->broker, lease, (struct block_range){range_end(lease->blocks), count});
+    if (is_done(step->broker, lease)) lending_end(step->broker, lease);
+}
+
+/* Workers that are at what was taken from them hear of it too. True: all were told. */
+static bool cancel_astray(const struct step *step)
+{
+    struct broker *broker = step->broker;
+    struct worker *worker = roster_first(&broker->roster);
+    for (; worker != NULL && has_room(step); worker = roster_next(&broker->roster, worker)) {
+        if (worker->astray == 0 || digest_is_zero(&worker->astray_sweep)) continue;
+        const struct ledger *ledger = broker_sweep(broker, &worker->astray_sweep);
+        if (ledger != NULL && ledger_is_open(ledger)) continue;
+        send_to(step, &worker->peer, MESSAGE_CANCEL)->sweep = worker->astray_sweep;
+        worker->astray_sweep = (struct digest){0};
+    }
+    return worker == NULL;
 }
 
 void lending_withdraw(const struct step *step)
 {
     struct broker *broker = step->broker;
-    struct lease *lease = broker->recall_due ? lease_first(&broker->leases) : NULL;
+    if (!broker->recall_due) return;
+    struct lease *lease = lease_first(&broker->leases);
     while (lease != NULL && has_room(step)) {
         struct lease *next = lease_next(&broker->leases, lease);
-        const struct ledger *ledger = &broker->sweeps[lease->sweep];
+        const struct ledger *ledger = ledger_of(broker, lease);
         if (!ledger_is_open(ledger)) {
-            send_to(step, &broker->roster.slots[lease->worker].peer, MESSAGE_CANCEL)->sweep = ledger->sweep;
+            send_to(step, &worker_of(broker, lease)->peer, MESSAGE_CANCEL)->sweep = ledger->sweep;
             lending_end(broker, lease);
         }
         lease = next;
     }
-    broker->recall_due = lease != NULL;
+    broker->recall_due = lease != NULL || !cancel_astray(step);
 }
 
-static void lend(const struct step *step, struct worker *worker, uint32_t sweep, struct block_range blocks)
+static struct lease *lend(const struct step *step, struct worker *worker, uint32_t sweep, struct block_range blocks)
 {
     struct broker *broker = step->broker;
     struct lease *lease = lease_grant(&broker->leases, roster_slot(&broker->roster, worker), sweep, blocks,
                                       step->now_ms + broker->setup.lease_ms);
     assert(lease != NULL && "there are as many slots as workers may hold leases");
-    lease->granted_ms = step->now_ms;
+    lease->granted_ms = lease->moved_ms = step->now_ms;
     lease->each_us = ledger_expected_us(&broker->sweeps[sweep]);
     ledger_charge(&broker->sweeps[sweep], (int64_t)(blocks.count * lease->each_us));
     broker->counters.leases_granted++;
@@ -95,13 +203,16 @@ static void lend(const struct step *step, struct worker *worker, uint32_t sweep,
     effect->sweep = broker->sweeps[sweep].sweep;
     effect->send.lease.token = lease->token;
     effect->send.lease.blocks = blocks;
+    return lease;
 }
 
-/* A worker that has nothing, and on which these blocks have not failed unless nobody else could try. */
+/* A worker that has nothing, and on which these blocks have not failed unless nobody else could try. fault:
+ * NULL when they have not. */
 static struct worker *choose_for(const struct step *step, const struct fault *fault)
 {
     struct broker *broker = step->broker;
     struct worker *first = roster_waiting(&broker->roster, 0), *worker = first;
+    if (fault == NULL) return first;
     for (uint32_t looks = 0; worker != NULL && looks <= LEDGER_ATTEMPTS; looks++) {
         if (!fault_met(fault, worker->instance)) return worker;
         worker = roster_waiting_next(&broker->roster, worker);
@@ -219,8 +330,118 @@ static void lend_all(const struct step *step)
     }
 }
 
+/* Late leases. A worker that says that it is there may be slow, stuck, or at a block that turned out long;
+ * nobody can tell from here. So while others stand idle, what it has not begun is called back, and then what
+ * it may have begun is lent once more, to one of them. The first answer counts. When that one is late too, the
+ * earlier lease gives way to a third. */
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t recall_after_ms(const struct ledger *ledger, const struct lease *lease)
+{
+    return larger(LENDING_RECALL_TIMES * lease->blocks.count * ledger_expected_us(ledger) / 1000, LENDING_RECALL_MS);
+}
+
+/* Each further copy is given twice the time: the blocks may be longer than those that were measured. */
+static uint64_t copy_after_ms(const struct ledger *ledger, const struct lease *lease)
+{
+    const uint64_t least_ms = ledger->block_us > 0 ? LENDING_COPY_MS : LENDING_UNMEASURED_MS;
+    return larger(LENDING_COPY_TIMES * lease->blocks.count * ledger->block_us / 1000, least_ms) << lease->copies;
+}
+
+static bool is_late(const struct step *step, const struct lease *lease)
+{
+    const struct ledger *ledger = ledger_of(step->broker, lease);
+    return step->now_ms >= lease->moved_ms + copy_after_ms(ledger, lease);
+}
+
+/* A worker computes one block after another: of one block alone everything is begun. */
+static bool recall(const struct step *step, struct lease *lease)
+{
+    struct broker *broker = step->broker;
+    struct worker *worker = worker_of(broker, lease);
+    if (lease->recalled || (lease->blocks.count == 1 && worker->lease_count == 1)) return false;
+    if (step->now_ms < lease->moved_ms + recall_after_ms(ledger_of(broker, lease), lease)) return false;
+    lease->recalled = true;
+    broker->counters.leases_recalled++;
+    roster_set_alone(&broker->roster, worker);
+    send_to(step, &worker->peer, MESSAGE_RECALL)->send.token = lease->token;
+    return true;
+}
+
+/* Who could be lent what is left of a late lease as well; NULL: nobody. */
+static struct worker *choose_copier(const struct step *step, const struct lease *lease, struct block_range *blocks)
+{
+    const struct ledger *ledger = ledger_of(step->broker, lease);
+    if (lease->copies == LENDING_COPIES_MAX || !range_gap(&ledger->done, lease->blocks, blocks)) return NULL;
+    return choose_for(step, ledger_find_fault(ledger, *blocks));
+}
+
+static bool copy(const struct step *step, struct lease *lease)
+{
+    struct broker *broker = step->broker;
+    struct block_range blocks;
+    struct worker *worker = choose_copier(step, lease, &blocks);
+    if (worker == NULL) return false;
+    roster_set_alone(&broker->roster, worker_of(broker, lease));
+    roster_set_alone(&broker->roster, worker);
+    ledger_of(broker, lease)->leases++;
+    broker->counters.leases_copied++;
+    struct lease *twin = lend(step, worker, lease->sweep, blocks);
+    twin->copies = ++lease->copies;
+    twin->twin = lease->token;
+    lease->twin = twin->token;
+    return true;
+}
+
+/* True: somebody who stands idle has, or will have, something to do. */
+static bool help(const struct step *step, struct lease *lease)
+{
+    struct broker *broker = step->broker;
+    if (ledger_of(broker, lease)->state != SWEEP_RUNNING || is_done(broker, lease)) return false;
+    if (recall(step, lease)) return true;
+    if (!is_late(step, lease)) return false;
+    struct lease *twin = twin_of(broker, lease);
+    struct block_range blocks;
+    if (twin == NULL) return copy(step, lease);
+    if (twin->token < lease->token || !is_late(step, twin) || choose_copier(step, twin, &blocks) == NULL) return false;
+    take_away(broker, lease);
+    return copy(step, twin);
+}
+
+static uint32_t count_idle(const struct roster *roster, uint32_t most)
+{
+    uint32_t count = 0;
+    for (struct worker *worker = roster_waiting(roster, 0); worker != NULL && count < most; count++)
+        worker = roster_waiting_next(roster, worker);
+    return count;
+}
+
+/* Every lease is looked at, so not at every step. */
+static void help_late(const struct step *step)
+{
+    struct broker *broker = step->broker;
+    uint32_t idle = count_idle(&broker->roster, BROKER_EFFECTS_MAX);
+    broker->help_due_ms = UINT64_MAX;
+    if (idle == 0 || broker->leases.count == 0 || peer_is_nobody(&broker->aggregator.peer)) return;
+    broker->help_due_ms = broker->helped_ms + LENDING_LOOK_MS;
+    if (step->now_ms < broker->help_due_ms) return;
+    broker->helped_ms = step->now_ms;
+    broker->help_due_ms = step->now_ms + LENDING_LOOK_MS;
+    struct lease *lease = lease_first(&broker->leases);
+    while (lease != NULL && idle > 0 && has_room(step)) {
+        struct lease *next = lease_next(&broker->leases, lease);
+        idle -= help(step, lease);
+        lease = next;
+    }
+}
+
 void lending_lend(const struct step *step)
 {
     lend_suspects(step);
     lend_all(step);
+    help_late(step);
 }

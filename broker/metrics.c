@@ -84,6 +84,8 @@ static const struct exposed numbers[] = {
     COUNTER("sweeps_accepted_total", "Sweeps that were new when they were submitted.", counters.sweeps_accepted),
     COUNTER("leases_granted_total", "Leases lent to workers.", counters.leases_granted),
     COUNTER("leases_lapsed_total", "Leases that ran out without a heartbeat.", counters.leases_lapsed),
+    COUNTER("leases_copied_total", "Late leases lent to another worker as well.", counters.leases_copied),
+    COUNTER("leases_recalled_total", "Late leases whose unbegun rest was called back.", counters.leases_recalled),
     COUNTER("leases", "Leases that are out.", leases),
     COUNTER("blocks_done_total", "Blocks that became done.", counters.blocks_done),
     COUNTER("blocks_lost_total", "Blocks that were done and that the aggregator no longer holds.",

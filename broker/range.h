@@ -41,6 +41,14 @@ static inline uint64_t range_end(struct block_range range)
     return range.first + range.count;
 }
 
+/* What both hold; of count 0 when they share nothing. */
+static inline struct block_range range_common(struct block_range a, struct block_range b)
+{
+    const uint64_t first = a.first > b.first ? a.first : b.first;
+    const uint64_t end = range_end(a) < range_end(b) ? range_end(a) : range_end(b);
+    return (struct block_range){first, first < end ? end - first : 0};
+}
+
 /* Not empty and within blocks 0 .. blocks - 1; any numbers may be asked about. */
 static inline bool range_inside(struct block_range range, uint64_t blocks)
 {

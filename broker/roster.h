@@ -34,10 +34,12 @@ struct worker {
     uint64_t seen_ms;                /* last message from it */
     uint64_t told_ms;                /* last message to it */
     uint64_t told_endpoint;          /* which aggregator endpoint it knows, by number */
-    bool alone;                      /* holds a lease under suspicion, and gets no other with it */
+    bool alone;                      /* holds a lease that is under suspicion or late, and gets no other with it */
     bool draining;                   /* gets no lease any more */
     bool moved;                      /* speaks from a new socket; leases sent to the old one may be lost */
     uint64_t leases[WORKER_LEASES];  /* tokens */
+    uint64_t astray;                 /* token of a lease that was taken from it and that it may be at; 0: none */
+    struct digest astray_sweep;      /* whose blocks those are */
     uint32_t lease_count;
     uint32_t lease_limit;                /* leases it takes in all, at most WORKER_LEASES */
     uint32_t next_of_peer, next_of_name; /* chains of the two indexes */

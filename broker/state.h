@@ -26,6 +26,7 @@ struct broker {
     bool doubt_due;                        /* some finished sweep may have been lost by the aggregator */
     uint64_t retry_due_ms;                 /* when a block under suspicion may be lent again; UINT64_MAX: none */
     bool suspect_waits;                    /* ... and nobody is free to whom it may be lent */
+    uint64_t helped_ms, help_due_ms;       /* when late leases were looked at last, and are to be next */
     bool busy;                             /* the last step had more to do than fitted its effects */
     struct ledger *sweeps;                 /* [BROKER_SWEEPS_MAX], in the order in which they came */
     uint32_t sweep_count;

@@ -129,6 +129,12 @@ static void report_failure(const struct step *step, uint64_t token, const struct
     copy_text(effect->text, sizeof effect->text, text);
 }
 
+static void beat(const struct step *step)
+{
+    send(step, MESSAGE_HEARTBEAT);
+    step->session->beat_due_ms = step->now_ms + step->session->heartbeat_ms;
+}
+
 /* Leases and parts */
 
 static struct held *find_lease(struct session *session, uint64_t token)
@@ -399,6 +405,7 @@ static void take_computed(const struct step *step, const struct session_event *e
     struct known *known = &session->sweeps[part->place];
     if (part->state == PART_ABANDONED) {
         free_part(step, part);
+        if (session->link == LINK_REGISTERED) beat(step); /* there is room again */
     } else if (event->computed.failure != NULL) {
         const struct block_range failed = {event->computed.failed_block, 1};
         free_part(step, part);
@@ -526,12 +533,6 @@ static void say_hello(const struct step *step)
     send(step, MESSAGE_HELLO);
 }
 
-static void beat(const struct step *step)
-{
-    send(step, MESSAGE_HEARTBEAT);
-    step->session->beat_due_ms = step->now_ms + step->session->heartbeat_ms;
-}
-
 static void take_welcome(const struct step *step, const struct message *message)
 {
     struct session *session = step->session;
@@ -555,8 +556,6 @@ static void take_lease(const struct step *step, const struct message *message)
         return;
     }
     if (session->lease_count == SESSION_LEASES_MAX || blocks.count == 0) {
-        /* The broker thinks that there is room, and would lend the same again at once. */
-        if (session->link == LINK_REGISTERED) beat(step);
         report_failure(step, message->lease.token, &message->lease.sweep, blocks, CAUSE_SHUTDOWN, "too many leases");
         return;
     }
@@ -573,6 +572,24 @@ static void take_cancel(const struct step *step, const struct message *message)
     for (uint32_t at = session->lease_count; at-- > 0;)
         if (digest_equal(&session->sweeps[session->leases[at].place].sweep, &message->cancel.sweep))
             forget_lease(session, &session->leases[at]);
+}
+
+/* Others stand idle. What waits only for its sweep to be fetched is as good as begun: whoever got it would
+ * have to fetch that too. */
+static void take_recall(const struct step *step, uint64_t token)
+{
+    struct session *session = step->session;
+    struct held *lease = find_lease(session, token);
+    if (lease == NULL || is_loading(&session->sweeps[lease->place])) return;
+    const uint64_t begun = lease->next - lease->blocks.first;
+    const struct block_range rest = {lease->next, lease->blocks.count - begun};
+    if (rest.count == 0) return;
+    struct session_effect *effect = send(step, MESSAGE_RETURNED);
+    effect->token = token;
+    effect->digest = session->sweeps[lease->place].sweep;
+    effect->blocks = rest;
+    lease->blocks.count = begun;
+    settle(session, token);
 }
 
 /* Only a FETCH that cannot be answered needs anything done. */
@@ -602,6 +619,9 @@ static void take_from_broker(const struct step *step, const struct message *mess
         break;
     case MESSAGE_CANCEL:
         take_cancel(step, message);
+        break;
+    case MESSAGE_RECALL:
+        take_recall(step, message->recall.token);
         break;
     case MESSAGE_DRAIN:
         step->session->leaving = true;
@@ -740,12 +760,19 @@ static void compose_hello(const struct session *session, struct message *message
     copy_text(message->hello.program, sizeof message->hello.program, session->program);
 }
 
+/* What was abandoned may be a block that does not end, and nothing else is computed before it does. */
+static bool has_room(const struct session *session)
+{
+    for (uint32_t slot = 0; slot < SESSION_PARTS_MAX; slot++)
+        if (session->parts[slot].state == PART_ABANDONED) return false;
+    return !session->leaving && session->lease_count < SESSION_ROOM;
+}
+
 static void compose_heartbeat(const struct session *session, struct message *message)
 {
     message->heartbeat.token_count = session->lease_count;
     for (uint32_t at = 0; at < session->lease_count; at++) message->heartbeat.tokens[at] = session->leases[at].token;
-    message->heartbeat.room =
-        !session->leaving && session->lease_count < SESSION_ROOM ? SESSION_ROOM - session->lease_count : 0;
+    message->heartbeat.room = has_room(session) ? SESSION_ROOM - session->lease_count : 0;
 }
 
 static void compose_failed(const struct session_effect *effect, struct message *message)
@@ -776,6 +803,11 @@ void session_compose(const struct session *session, const struct session_effect 
         message->done.sweep = effect->digest;
         message->done.blocks = effect->blocks;
         message->done.compute_us = effect->compute_us;
+        break;
+    case MESSAGE_RETURNED:
+        message->returned.token = effect->token;
+        message->returned.sweep = effect->digest;
+        message->returned.blocks = effect->blocks;
         break;
     case MESSAGE_FAILED:
         compose_failed(effect, message);

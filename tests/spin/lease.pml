@@ -4,7 +4,8 @@
  * One sweep of two blocks, two workers. Blocks are bits: 1, 2, or 3 for both as one part of level 1.
  * Messages and states have the names of the enums in proto/message.h, worker/session.c and
  * aggregator/catalog.h; tests/spin/check makes sure that they are there. Left out: sizes of leases beyond one
- * and both blocks, room for more than one lease, populations, shares, parking, stores that are lost.
+ * and both blocks, room for more than one lease, populations, shares, parking, stores that are lost, late
+ * leases that are recalled or lent once more (a copy is what a lapse leaves here: two workers at one block).
  *
  * Faults: WORKER_DEATHS, BROKER_DEATHS, AGGREGATOR_DEATHS (each program dies so often; a worker comes back or
  * does not), and TROUBLES: a message is lost or comes twice, a lease lapses while its worker is at work, or

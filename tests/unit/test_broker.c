@@ -5,7 +5,7 @@
 
 #include "broker.h"
 #include "digest.h"
-#include "state.h"
+#include "lending.h"
 #include "sweep_codec.h"
 
 #define HEARTBEAT_MS 500
@@ -1312,7 +1312,273 @@ Test(broker, a_shutdown_gives_blocks_back_and_is_not_counted)
         const struct broker_effect lease = lease_to(bench, one);
         failed(bench, one, lease.send.lease.token, lease.send.lease.blocks, CAUSE_SHUTDOWN);
         cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING, "attempt %d", attempt);
+        heartbeat(bench, one, 2, 0, NULL);
     }
+    close_bench(bench);
+}
+
+Test(broker, a_worker_that_handed_back_has_no_room_until_a_heartbeat_says_so)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 2);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect lease = lease_to(bench, one);
+    failed(bench, one, lease.send.lease.token, lease.send.lease.blocks, CAUSE_SHUTDOWN);
+    cr_assert_eq(count_leases(bench, one), 0, "or the two would go on for ever");
+    hello(bench, two, ROLE_WORKER, "w2", 1);
+    cr_assert_gt(count_leases(bench, two), 0, "somebody else may have them at once");
+    heartbeat(bench, one, 2, 0, NULL);
+    cr_assert_gt(count_leases(bench, one), 0);
+    close_bench(bench);
+}
+
+/* Late leases */
+
+/* Time passes while these workers, which hold one lease each at most, say that they are there; until one of
+ * them is lent something. */
+static void pass(struct bench *bench, uint64_t ms, size_t count, const struct peer *workers)
+{
+    for (uint64_t gone = 0; gone < ms; gone += LENDING_LOOK_MS) {
+        bench->now_ms += LENDING_LOOK_MS;
+        for (size_t at = 0; at < count; at++) {
+            const struct worker *worker = roster_of_peer(&bench->broker->roster, &workers[at]);
+            const uint64_t token = worker->lease_count > 0 ? worker->leases[0] : worker->astray;
+            heartbeat(bench, workers[at], token == 0 ? 2 : 1, token != 0, &token);
+            for (size_t to = 0; to < count; to++)
+                if (count_leases(bench, workers[to]) > 0) return;
+        }
+        bench->message.kind = MESSAGE_HEARTBEAT;
+        bench->message.heartbeat.room = bench->message.heartbeat.token_count = 0;
+        deliver(bench, aggregator);
+    }
+}
+
+/* Of two blocks the first is with worker one, and the second was done in 100 ms by worker two. */
+static struct broker_effect open_late(struct bench *bench)
+{
+    hello(bench, aggregator, ROLE_AGGREGATOR, "a", 9);
+    submit(bench, "s", 2);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect late = lease_to(bench, one);
+    hello(bench, two, ROLE_WORKER, "w2", 2);
+    const struct broker_effect quick = lease_to(bench, two);
+    done(bench, two, quick.send.lease.token, quick.send.lease.blocks, 100000);
+    return late;
+}
+
+static const struct peer both[] = {{.size = 1, .bytes = "1"}, {.size = 1, .bytes = "2"}};
+
+/* The copy of the late block, which worker two gets. */
+static struct broker_effect copy_late(struct bench *bench)
+{
+    pass(bench, LENDING_COPY_MS + LENDING_LOOK_MS, 2, both);
+    const struct broker_effect copy = lease_to(bench, two);
+    cr_assert(copy.send.lease.blocks.first == 0 && copy.send.lease.blocks.count == 1);
+    return copy;
+}
+
+Test(broker, a_late_block_is_lent_to_one_more_and_the_first_answer_counts)
+{
+    for (int first = 0; first < 2; first++) {
+        struct bench *bench = open_bench();
+        const struct broker_effect late = open_late(bench);
+        pass(bench, LENDING_COPY_MS - LENDING_LOOK_MS, 2, both);
+        cr_assert_eq(oldest_lease(bench, "w2").token, 0, "it is not late yet");
+        const struct broker_effect copy = copy_late(bench);
+        cr_assert_neq(copy.send.lease.token, late.send.lease.token);
+        cr_assert_eq(status_of(bench).leased, 1, "a block counts once");
+        hello(bench, three, ROLE_WORKER, "w3", 3);
+        cr_assert_eq(count_leases(bench, three), 0, "and is lent to two at most");
+        const struct peer winner = first == 0 ? one : two, loser = first == 0 ? two : one;
+        const uint64_t tokens[] = {late.send.lease.token, copy.send.lease.token};
+        done(bench, winner, tokens[first], late.send.lease.blocks, 5000000);
+        cr_assert_not_null(find_send(bench, loser, MESSAGE_CANCEL), "what it computes is of no use");
+        cr_assert_null(find_send(bench, winner, MESSAGE_CANCEL));
+        cr_assert_eq(ledger_of(bench)->done.total, 2);
+        cr_assert_eq(bench->broker->leases.count, 0);
+        done(bench, loser, tokens[1 - first], late.send.lease.blocks, 5000000);
+        cr_assert_eq(ledger_of(bench)->done.total, 2);
+        cr_assert_eq(ledger_of(bench)->fault_count, 0, "nobody failed");
+        close_bench(bench);
+    }
+}
+
+Test(broker, a_late_block_is_not_lent_again_while_nothing_says_that_it_is_of_use)
+{
+    static const char *const rows[] = {"nobody is idle", "the sweep is paused", "no aggregator is there",
+                                       "the idle worker is draining"};
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        struct bench *bench = open_bench();
+        open_late(bench);
+        if (row == 0) {
+            bench->message.kind = MESSAGE_GOODBYE;
+            deliver(bench, two);
+        } else if (row == 1) {
+            order(bench, MESSAGE_PAUSE);
+        } else if (row == 2) {
+            bench->message.kind = MESSAGE_GOODBYE;
+            deliver(bench, aggregator);
+        } else {
+            bench->message.kind = MESSAGE_DRAIN;
+            strcpy(bench->message.drain.name, "w2");
+            deliver(bench, client);
+        }
+        pass(bench, 4 * LENDING_COPY_MS, row == 0 ? 1 : 2, both);
+        cr_assert_eq(bench->broker->counters.leases_copied, 0, "%s", rows[row]);
+        close_bench(bench);
+    }
+}
+
+Test(broker, a_block_without_a_measured_time_is_waited_for_longer)
+{
+    struct bench *bench = open_bench();
+    hello(bench, aggregator, ROLE_AGGREGATOR, "a", 9);
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    hello(bench, two, ROLE_WORKER, "w2", 2);
+    pass(bench, LENDING_UNMEASURED_MS - LENDING_LOOK_MS, 2, both);
+    cr_assert_eq(bench->broker->counters.leases_copied, 0);
+    pass(bench, 2 * LENDING_LOOK_MS, 2, both);
+    cr_assert_eq(lease_to(bench, two).send.lease.blocks.first, 0);
+    close_bench(bench);
+}
+
+Test(broker, a_copy_that_is_lost_or_handed_back_counts_as_no_failure)
+{
+    struct bench *bench = open_bench();
+    const struct broker_effect late = open_late(bench);
+    copy_late(bench);
+    hello(bench, two, ROLE_WORKER, "w2", 3); /* it died, and is back */
+    cr_assert_eq(ledger_of(bench)->fault_count, 0);
+    cr_assert_eq(oldest_lease(bench, "w1").token, late.send.lease.token, "the first lease goes on");
+    pass(bench, 2 * LENDING_COPY_MS + LENDING_LOOK_MS, 2, both);
+    const struct broker_effect copy = lease_to(bench, two);
+    failed(bench, two, copy.send.lease.token, copy.send.lease.blocks, CAUSE_SHUTDOWN);
+    cr_assert_eq(ledger_of(bench)->fault_count, 0);
+    cr_assert_eq(status_of(bench).leased, 1);
+    close_bench(bench);
+}
+
+Test(broker, a_first_lease_that_is_lost_leaves_its_block_to_the_copy)
+{
+    struct bench *bench = open_bench();
+    open_late(bench);
+    const struct broker_effect copy = copy_late(bench);
+    hello(bench, one, ROLE_WORKER, "w1", 7);
+    cr_assert_eq(count_leases(bench, one), 0);
+    cr_assert_eq(ledger_of(bench)->fault_count, 0);
+    done(bench, two, copy.send.lease.token, copy.send.lease.blocks, 100000);
+    cr_assert_eq(ledger_of(bench)->done.total, 2);
+    close_bench(bench);
+}
+
+Test(broker, an_error_of_either_lease_is_an_answer_for_both)
+{
+    struct bench *bench = open_bench();
+    open_late(bench);
+    const struct broker_effect copy = copy_late(bench);
+    failed(bench, two, copy.send.lease.token, copy.send.lease.blocks, CAUSE_ERROR);
+    cr_assert_eq(bench->broker->leases.count, 0);
+    cr_assert_eq(ledger_of(bench)->faults[0].attempts, 1);
+    wait_out_backoff(bench);
+    cr_assert_eq(oldest_lease(bench, "w1").token, 0, "it may still be at the block");
+    close_bench(bench);
+}
+
+Test(broker, a_copy_that_is_late_too_takes_the_place_of_the_first_lease)
+{
+    static const struct peer all[] = {{.size = 1, .bytes = "1"}, {.size = 1, .bytes = "2"}, {.size = 1, .bytes = "3"}};
+    struct bench *bench = open_bench();
+    const struct broker_effect late = open_late(bench);
+    copy_late(bench);
+    hello(bench, three, ROLE_WORKER, "w3", 3);
+    pass(bench, 2 * LENDING_COPY_MS + 2 * LENDING_LOOK_MS, 3, all);
+    const struct broker_effect third = lease_to(bench, three);
+    cr_assert_eq(third.send.lease.blocks.first, 0);
+    cr_assert_eq(oldest_lease(bench, "w1").token, 0);
+    pass(bench, LENDING_COPY_MS, 3, all);
+    cr_assert_eq(oldest_lease(bench, "w1").token, 0, "it names the old lease, and so gets nothing");
+    order(bench, MESSAGE_CANCEL);
+    for (size_t at = 0; at < 3; at++)
+        cr_assert_not_null(find_send(bench, all[at], MESSAGE_CANCEL), "worker %zu computes in vain", at);
+    done(bench, one, late.send.lease.token, late.send.lease.blocks, 9000000);
+    cr_assert_eq(bench->broker->leases.count, 0);
+    close_bench(bench);
+}
+
+/* Worker one has many quick blocks in a lease, which turn out to be slow, and worker two has none. */
+static struct broker_effect open_slow(struct bench *bench)
+{
+    hello(bench, aggregator, ROLE_AGGREGATOR, "a", 9);
+    submit(bench, "s", 40);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    while (ledger_of(bench)->done.total < 32) {
+        const struct lent lent = oldest_lease(bench, "w1");
+        done(bench, one, lent.token, lent.blocks, lent.blocks.count * 1000);
+    }
+    const struct lent lent = oldest_lease(bench, "w1");
+    cr_assert_gt(lent.blocks.count, 1);
+    hello(bench, two, ROLE_WORKER, "w2", 2);
+    while (oldest_lease(bench, "w2").token != 0) {
+        const struct lent quick = oldest_lease(bench, "w2");
+        done(bench, two, quick.token, quick.blocks, quick.blocks.count * 1000);
+    }
+    struct broker_effect lease = {.send = {.lease = {lent.token, lent.blocks}}};
+    return lease;
+}
+
+static void give_back(struct bench *bench, struct peer from, uint64_t token, struct block_range blocks)
+{
+    bench->message.kind = MESSAGE_RETURNED;
+    bench->message.returned.token = token;
+    bench->message.returned.sweep = bench->id;
+    bench->message.returned.blocks = blocks;
+    deliver(bench, from);
+}
+
+Test(broker, what_is_not_begun_of_a_slow_lease_is_recalled_for_somebody_idle)
+{
+    struct bench *bench = open_bench();
+    const struct broker_effect slow = open_slow(bench);
+    const struct block_range blocks = slow.send.lease.blocks;
+    uint64_t recalled = 0;
+    for (uint64_t gone = 0; gone < 2 * LENDING_RECALL_MS && recalled == 0; gone += LENDING_LOOK_MS) {
+        wait_ms(bench, LENDING_LOOK_MS);
+        const struct broker_effect *recall = find_send(bench, one, MESSAGE_RECALL);
+        if (recall == NULL) continue;
+        cr_assert_geq(gone + LENDING_LOOK_MS, LENDING_RECALL_MS);
+        cr_assert(broker_compose(bench->broker, recall, &bench->message));
+        recalled = bench->message.recall.token;
+    }
+    cr_assert_eq(recalled, slow.send.lease.token);
+    give_back(bench, one, recalled, (struct block_range){blocks.first + 1, blocks.count - 1});
+    cr_assert_eq(count_leases(bench, one), 0);
+    const struct broker_effect next = lease_to(bench, two);
+    cr_assert_eq(next.send.lease.blocks.first, blocks.first + 1, "it goes to somebody idle at once");
+    cr_assert_eq(ledger_of(bench)->fault_count, 0);
+    done(bench, one, recalled, (struct block_range){blocks.first, 1}, 1000000);
+    cr_assert_eq(lease_find(&bench->broker->leases, recalled), NULL, "what was begun was all that was left");
+    close_bench(bench);
+}
+
+Test(broker, only_the_end_of_a_lease_can_be_returned)
+{
+    struct bench *bench = open_bench();
+    const struct broker_effect lease = open_slow(bench);
+    const struct block_range blocks = lease.send.lease.blocks;
+    const struct block_range rows[] = {{blocks.first, 1},
+                                       {blocks.first + 1, blocks.count},
+                                       {blocks.first, blocks.count + 1},
+                                       {blocks.first + blocks.count, 1}};
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        give_back(bench, one, lease.send.lease.token, rows[row]);
+        cr_assert_not_null(find_send(bench, one, MESSAGE_ERROR), "row %zu", row);
+        cr_assert_eq(oldest_lease(bench, "w1").blocks.count, blocks.count, "row %zu", row);
+    }
+    give_back(bench, two, lease.send.lease.token, blocks);
+    cr_assert_eq(oldest_lease(bench, "w1").blocks.count, blocks.count, "it is not that worker's");
+    give_back(bench, one, lease.send.lease.token, blocks);
+    cr_assert_eq(lease_find(&bench->broker->leases, lease.send.lease.token), NULL);
     close_bench(bench);
 }
 
