@@ -3,31 +3,22 @@
 #include <assert.h>
 #include <ctype.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis.h"
 #include "plan.h"
+#include "reader.h"
 #include "setting.h"
 #include "uncertainty.h"
 #include "words.h"
 #include "yaml.h"
 
-/* Keeps its first fault and reads on harmlessly; `failed` is checked before the sweep is used. */
-struct reader {
-    const char *file;
-    char *why;
-    bool failed;
-    struct scenario_file *out;
-    struct sweep *sweep;
-    struct parameter_table table;
-};
-
-static const char *const design_names[] = {"point", "random", "sobol"};
+static const char *const design_names[] = {"point",           "random", "sobol",    "one_at_a_time", "grid",
+                                           "latin_hypercube", "morris", "saltelli", "derivative",    "shapley"};
 static const char *const area_names[] = {"england", "region", "local_authority", "school"};
 static const double default_quantiles[] = {0.05, 0.25, 0.5, 0.75, 0.95};
-#define COUNT_OF(list) (sizeof(list) / sizeof *(list))
 
 const char *scenario_design_name(enum design_method method)
 {
@@ -37,117 +28,6 @@ const char *scenario_design_name(enum design_method method)
 const char *scenario_area_name(enum area_level level)
 {
     return area_names[level];
-}
-
-/* What people wrote is quoted in messages, and may hold line ends or worse. */
-static void keep_on_one_line(char *text)
-{
-    for (; *text; text++)
-        if (iscntrl((unsigned char)*text)) *text = '?';
-}
-
-static void __attribute__((format(printf, 4, 5)))
-fault_at(struct reader *reader, uint32_t line, uint32_t column, const char *format, ...)
-{
-    if (reader->failed) return;
-    reader->failed = true;
-    int used = snprintf(reader->why, SCENARIO_WHY_BYTES, "%.1024s:%u:%u: ", reader->file, line, column);
-    va_list values;
-    va_start(values, format);
-    vsnprintf(reader->why + used, SCENARIO_WHY_BYTES - (size_t)used, format, values);
-    va_end(values);
-    keep_on_one_line(reader->why);
-}
-
-#define fault(reader, node, ...) fault_at(reader, (node)->line, (node)->column, __VA_ARGS__)
-
-/* A fault of the command line has no place in the file. */
-static void __attribute__((format(printf, 2, 3))) fault_option(struct reader *reader, const char *format, ...)
-{
-    if (reader->failed) return;
-    reader->failed = true;
-    va_list values;
-    va_start(values, format);
-    vsnprintf(reader->why, SCENARIO_WHY_BYTES, format, values);
-    va_end(values);
-    keep_on_one_line(reader->why);
-}
-
-static void __attribute__((format(printf, 2, 3))) note(struct reader *reader, const char *format, ...)
-{
-    struct scenario_file *out = reader->out;
-    if (out->note_count == SCENARIO_NOTES_MAX) return;
-    va_list values;
-    va_start(values, format);
-    vsnprintf(out->notes[out->note_count], SCENARIO_NOTE_BYTES, format, values);
-    va_end(values);
-    keep_on_one_line(out->notes[out->note_count++]);
-}
-
-static const char *list_at(const void *context, size_t at)
-{
-    return ((const char *const *)context)[at];
-}
-
-static void join(const char *const *words, size_t count, char *text, size_t text_bytes)
-{
-    size_t used = 0;
-    text[0] = '\0';
-    for (size_t at = 0; at < count && used < text_bytes; at++)
-        used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", at ? ", " : "", words[at]);
-}
-
-/* "; did you mean `x`? allowed are a, b, c", the second half of a fault about a name. */
-static void hint(const char *text, const char *const *words, size_t count, char *out, size_t out_bytes)
-{
-    char allowed[1024];
-    const char *nearest = word_nearest(text, list_at, words, count);
-    join(words, count, allowed, sizeof allowed);
-    if (nearest) snprintf(out, out_bytes, "; did you mean `%s`? allowed are %.900s", nearest, allowed);
-    else snprintf(out, out_bytes, "; allowed are %.900s", allowed);
-}
-
-static bool expect_mapping(struct reader *reader, const struct yaml_node *node, const char *what,
-                           const char *const *keys, size_t count)
-{
-    char allowed[1024];
-    if (node->kind != YAML_MAPPING) {
-        join(keys, count, allowed, sizeof allowed);
-        fault(reader, node, "%s must be a mapping with the keys %.900s", what, allowed);
-        return false;
-    }
-    for (const struct yaml_node *key = node->first; key; key = key->next->next) {
-        bool known = false;
-        for (size_t at = 0; at < count && !known; at++) known = strcmp(key->text, keys[at]) == 0;
-        if (known) continue;
-        hint(key->text, keys, count, allowed, sizeof allowed);
-        fault(reader, key, "%s has no key `%.64s`%.900s", what, key->text, allowed);
-        return false;
-    }
-    return true;
-}
-
-static const struct yaml_node *value_of(const struct yaml_node *mapping, const char *key)
-{
-    const struct yaml_node *found = yaml_key(mapping, key);
-    return found ? found->next : NULL;
-}
-
-static const char *kind_name(const struct yaml_node *node)
-{
-    if (yaml_is_null(node)) return "empty";
-    return node->kind == YAML_SCALAR ? node->text : node->kind == YAML_SEQUENCE ? "a list" : "a mapping";
-}
-
-static uint64_t read_whole(struct reader *reader, const struct yaml_node *node, const char *what, uint64_t min,
-                           uint64_t max)
-{
-    uint64_t value = min;
-    bool sound = node->kind == YAML_SCALAR && !node->quoted && word_whole(node->text, max, &value) && value >= min;
-    if (sound) return value;
-    fault(reader, node, "%s is %.64s; allowed is a whole number from %llu to %llu", what, kind_name(node),
-          (unsigned long long)min, (unsigned long long)max);
-    return min;
 }
 
 /* A name for people and for tables: printable, and with nothing that a table or a difference needs. */
@@ -261,14 +141,6 @@ static void note_implausible(struct reader *reader, const struct parameter *para
     setting_text(parameter, value, text, sizeof text);
     note(reader, "%s: `%s` is %s, outside its plausible range %.12g to %.12g", where, parameter->name, text,
          parameter->low, parameter->high);
-}
-
-static int find_parameter(struct reader *reader, const struct yaml_node *key)
-{
-    char why[256];
-    int at = setting_find(reader->table, key->text, why, sizeof why);
-    if (at < 0) fault(reader, key, "%s", why);
-    return at;
 }
 
 static void add_setting(struct sweep_scenario *scenario, uint32_t parameter, double value)
@@ -386,11 +258,13 @@ static uint32_t read_block(struct reader *reader, const struct yaml_node *node)
 
 static void read_design(struct reader *reader, const struct yaml_node *root)
 {
-    static const char *const keys[] = {"method", "draws", "block"};
+    static const char *const keys[] = {"method", "draws", "block", "replicates", "levels", "second_order"};
     struct sweep *sweep = reader->sweep;
     sweep->method = DESIGN_SOBOL;
     sweep->draws = SCENARIO_DRAWS;
     const struct yaml_node *node = value_of(root, "design");
+    reader->out->design_line = node ? node->line : 1;
+    reader->out->design_column = node ? node->column : 1;
     if (!node) return;
     if (node->kind == YAML_SCALAR && !yaml_is_null(node)) {
         read_method(reader, node);
@@ -400,33 +274,10 @@ static void read_design(struct reader *reader, const struct yaml_node *root)
     const struct yaml_node *method = value_of(node, "method"), *draws = value_of(node, "draws");
     if (method) read_method(reader, method);
     if (draws) sweep->draws = read_whole(reader, draws, "draws", 1, SWEEP_DRAWS_MAX);
+    reader->draws_given = draws != NULL;
     const struct yaml_node *block = value_of(node, "block");
     if (block) sweep->draws_per_block = read_block(reader, block);
-}
-
-/* A list of names, each found in `words`, as bits. */
-static uint32_t read_bits(struct reader *reader, const struct yaml_node *node, const char *what,
-                          const char *const *words, size_t count)
-{
-    uint32_t bits = 0;
-    char allowed[200];
-    if (node->kind != YAML_SEQUENCE) {
-        join(words, count, allowed, sizeof allowed);
-        fault(reader, node, "`%s` must be a list; allowed are %s", what, allowed);
-        return 0;
-    }
-    for (const struct yaml_node *item = node->first; item; item = item->next) {
-        size_t at = 0;
-        const char *text = item->kind == YAML_SCALAR ? item->text : "";
-        while (at < count && !word_matches(text, words[at])) at++;
-        if (at < count) {
-            bits |= 1u << at;
-            continue;
-        }
-        hint(text, words, count, allowed, sizeof allowed);
-        fault(reader, item, "`%s` has no `%.64s`%s", what, kind_name(item), allowed);
-    }
-    return bits;
+    analysis_read_design(reader, node);
 }
 
 static int compare_doubles(const void *a, const void *b)
@@ -455,11 +306,6 @@ static void read_quantiles(struct reader *reader, const struct yaml_node *node)
     qsort(sweep->quantiles, sweep->quantile_count, sizeof *sweep->quantiles, compare_doubles);
 }
 
-static const char *measure_at(const void *context, size_t at)
-{
-    return ((const struct model *)context)->measures[at].name;
-}
-
 /* Measures in the model's order, whatever the file's: the same outputs are the same sweep. */
 static void read_measures(struct reader *reader, const struct yaml_node *node)
 {
@@ -471,16 +317,8 @@ static void read_measures(struct reader *reader, const struct yaml_node *node)
         return;
     }
     for (const struct yaml_node *item = node->first; item; item = item->next) {
-        const char *text = item->kind == YAML_SCALAR ? item->text : "";
-        size_t at = 0;
-        while (at < model->measure_count && strcmp(model->measures[at].name, text) != 0) at++;
-        if (at < model->measure_count) {
-            asked[at] = true;
-            continue;
-        }
-        const char *nearest = word_nearest(text, measure_at, model, model->measure_count);
-        fault(reader, item, "the model has no measure `%.64s`; did you mean `%s`?", kind_name(item),
-              nearest ? nearest : model->measures[0].name);
+        int at = find_measure(reader, item);
+        if (at >= 0) asked[at] = true;
     }
     for (size_t at = 0; at < model->measure_count; at++)
         if (asked[at])
@@ -490,7 +328,7 @@ static void read_measures(struct reader *reader, const struct yaml_node *node)
 
 static void read_outputs(struct reader *reader, const struct yaml_node *root)
 {
-    static const char *const keys[] = {"areas", "by", "quantiles", "measures"};
+    static const char *const keys[] = {"areas", "by", "quantiles", "measures", "draws", "exceed"};
     static const char *const by_names[] = {"phase", "quintile"};
     struct sweep *sweep = reader->sweep;
     sweep->levels = 1u << AREA_ENGLAND | 1u << AREA_REGION;
@@ -507,6 +345,7 @@ static void read_outputs(struct reader *reader, const struct yaml_node *root)
     if (by) sweep->by = read_bits(reader, by, "by", by_names, COUNT_OF(by_names));
     if (quantiles) read_quantiles(reader, quantiles);
     if (measures) read_measures(reader, measures);
+    analysis_read_outputs(reader, node);
 }
 
 /* --set NAME=VALUE: replaces the table's central value, and nothing draws the parameter any more. */
@@ -545,7 +384,7 @@ static void override(struct reader *reader, const struct scenario_overrides *ove
     if (overrides->seed && !word_whole(overrides->seed, UINT64_MAX, &sweep->seed))
         fault_option(reader, "--seed %.32s: allowed is a whole number from 0 to %llu", overrides->seed,
                      (unsigned long long)UINT64_MAX);
-    if (sweep->method == DESIGN_POINT) sweep->draws = 1;
+    analysis_finish(reader, reader->draws_given || overrides->draws);
     if (sweep->method == DESIGN_SOBOL && (sweep->draws & (sweep->draws - 1)) != 0)
         note(reader, "%llu draws: a Sobol' design is best balanced with a power of two",
              (unsigned long long)sweep->draws);
@@ -554,8 +393,9 @@ static void override(struct reader *reader, const struct scenario_overrides *ove
 static void read_root(struct reader *reader, const struct yaml_node *root,
                       const struct model *(*find_model)(const char *name))
 {
-    static const char *const keys[] = {"sweep", "model",     "population", "years",  "first_year",
-                                       "seed",  "scenarios", "uncertain",  "design", "outputs"};
+    static const char *const keys[] = {"sweep",        "model",       "population", "years",   "first_year",
+                                       "seed",         "scenarios",   "uncertain",  "design",  "outputs",
+                                       "correlations", "sensitivity", "stop",       "compare", "discover"};
     if (!expect_mapping(reader, root, "a scenario file", keys, COUNT_OF(keys))) return;
     read_model(reader, root, find_model);
     if (reader->failed) return; /* nothing else makes sense without the model's table */
@@ -566,6 +406,7 @@ static void read_root(struct reader *reader, const struct yaml_node *root,
     read_uncertain(reader, root);
     read_design(reader, root);
     read_outputs(reader, root);
+    if (!reader->failed) analysis_read(reader, root);
 }
 
 struct scenario_file *scenario_read(struct span bytes, const char *file, const struct scenario_overrides *overrides,

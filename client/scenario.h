@@ -33,6 +33,7 @@ struct scenario_file {
     char population[SCENARIO_PATH_BYTES];        /* a name or a path, as written */
     uint32_t population_line, population_column; /* 1-based; 1:1 when the file does not name it */
     uint32_t outputs_line, outputs_column;       /* where a fault of the plan is to be shown */
+    uint32_t design_line, design_column;         /* where one of the design is, or of its correlations */
     char (*notes)[SCENARIO_NOTE_BYTES];          /* [note_count], owned: worth knowing, no faults */
     size_t note_count;
 };

@@ -107,8 +107,9 @@ static bool make_plan(struct job *job, char *why)
     job->plan = plan_new(&scenario->sweep, job->population, scenario->model, reason, sizeof reason);
     if (job->plan) design = design_new(&scenario->sweep, reason, sizeof reason);
     if (!design) {
-        snprintf(why, JOB_WHY_BYTES, "%s:%u:%u: %s", job->path, scenario->outputs_line, scenario->outputs_column,
-                 reason);
+        uint32_t line = job->plan ? scenario->design_line : scenario->outputs_line;
+        uint32_t column = job->plan ? scenario->design_column : scenario->outputs_column;
+        snprintf(why, JOB_WHY_BYTES, "%s:%u:%u: %s", job->path, line, column, reason);
         return false;
     }
     design_free(design);

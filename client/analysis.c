@@ -1,0 +1,452 @@
+#include "analysis.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "words.h"
+
+static const char *const side_names[] = {"above", "at_least", "below", "at_most"};
+static const char *const area_names[] = {"england", "region", "local_authority", "school"};
+
+static double read_number(struct reader *reader, const struct yaml_node *node, const char *what, double low,
+                          double high)
+{
+    double value = 0;
+    bool number = node->kind == YAML_SCALAR && word_number(node->text, &value);
+    if (number && value > low && value < high) return value;
+    if (isinf(low) && isinf(high)) fault(reader, node, "%s is %.32s; allowed is a number", what, kind_name(node));
+    else if (isinf(high))
+        fault(reader, node, "%s is %.32s; allowed is a number above %.12g", what, kind_name(node), low);
+    else
+        fault(reader, node, "%s is %.32s; allowed is a number above %.12g and below %.12g", what, kind_name(node), low,
+              high);
+    return 0;
+}
+
+static bool read_switch(struct reader *reader, const struct yaml_node *node, const char *what)
+{
+    if (node->kind == YAML_SCALAR && word_matches(node->text, "true")) return true;
+    if (node->kind != YAML_SCALAR || !word_matches(node->text, "false"))
+        fault(reader, node, "`%s` is %.32s; allowed are true and false", what, kind_name(node));
+    return false;
+}
+
+static const struct yaml_node *need(struct reader *reader, const struct yaml_node *mapping, const char *what,
+                                    const char *key)
+{
+    const struct yaml_node *value = value_of(mapping, key);
+    if (!value) fault(reader, mapping, "%s needs `%s`", what, key);
+    return value;
+}
+
+/* --- design --- */
+
+void analysis_read_design(struct reader *reader, const struct yaml_node *design)
+{
+    struct sweep *sweep = reader->sweep;
+    const struct yaml_node *replicates = value_of(design, "replicates"), *levels = value_of(design, "levels");
+    const struct yaml_node *second = value_of(design, "second_order");
+    if (replicates) {
+        sweep->groups = (uint32_t)read_whole(reader, replicates, "replicates", 1, SWEEP_GROUPS_MAX);
+        if ((sweep->groups & (sweep->groups - 1)) != 0)
+            fault(reader, replicates, "replicates is %.32s; allowed is a power of two from 1 to %d",
+                  kind_name(replicates), SWEEP_GROUPS_MAX);
+    }
+    if (levels) sweep->design_levels = (uint32_t)read_whole(reader, levels, "levels", 2, SWEEP_LEVELS_MAX);
+    if (second && read_switch(reader, second, "second_order")) sweep->study.extras |= STUDY_SECOND_ORDER;
+}
+
+/* --- thresholds --- */
+
+static void read_year(struct reader *reader, const struct yaml_node *node, struct sweep_threshold *threshold)
+{
+    if (node->kind == YAML_SCALAR && word_matches(node->text, "all")) threshold->year = MODEL_YEAR_ALL;
+    else threshold->year = (uint32_t)read_whole(reader, node, "the year of a threshold", 1, reader->sweep->years);
+}
+
+/* {measure: M, above: X}, or another side; a year where the measure has years. */
+static void read_threshold(struct reader *reader, const struct yaml_node *node, const char *what,
+                           struct sweep_threshold *threshold)
+{
+    static const char *const keys[] = {"measure", "year", "above", "at_least", "below", "at_most"};
+    if (!expect_mapping(reader, node, what, keys, COUNT_OF(keys))) return;
+    const struct yaml_node *measure = need(reader, node, what, "measure"), *year = value_of(node, "year");
+    if (!measure) return;
+    int found = find_measure(reader, measure);
+    if (found >= 0)
+        snprintf(threshold->measure, sizeof threshold->measure, "%s", reader->out->model->measures[found].name);
+    if (year) read_year(reader, year, threshold);
+    size_t sides = 0;
+    for (size_t side = 0; side < COUNT_OF(side_names); side++) {
+        const struct yaml_node *value = value_of(node, side_names[side]);
+        if (!value) continue;
+        sides++;
+        threshold->side = (enum threshold_side)side;
+        threshold->value = read_number(reader, value, side_names[side], -INFINITY, INFINITY);
+    }
+    if (sides != 1) fault(reader, node, "%s needs one of above, at_least, below, at_most, with a number", what);
+}
+
+static uint32_t read_thresholds(struct reader *reader, const struct yaml_node *node, const char *what,
+                                struct sweep_threshold *thresholds)
+{
+    uint32_t count = 0;
+    if (node->kind != YAML_SEQUENCE || node->count == 0 || node->count > SWEEP_THRESHOLDS_MAX) {
+        fault(reader, node, "`%s` must be a list of 1 to %d thresholds, such as [{measure: bcr, above: 1}]", what,
+              SWEEP_THRESHOLDS_MAX);
+        return 0;
+    }
+    for (const struct yaml_node *item = node->first; item; item = item->next)
+        read_threshold(reader, item, what, &thresholds[count++]);
+    return count;
+}
+
+void analysis_read_outputs(struct reader *reader, const struct yaml_node *outputs)
+{
+    struct sweep *sweep = reader->sweep;
+    const struct yaml_node *draws = value_of(outputs, "draws"), *exceed = value_of(outputs, "exceed");
+    if (exceed) sweep->threshold_count = read_thresholds(reader, exceed, "exceed", sweep->thresholds);
+    if (!draws) return;
+    if (draws->kind == YAML_SCALAR && word_matches(draws->text, "keep")) sweep->keep_draws = 1;
+    else fault(reader, draws, "`draws` of the outputs is %.32s; allowed is keep", kind_name(draws));
+}
+
+/* --- correlations --- */
+
+static int order_pairs(const void *left, const void *right)
+{
+    const struct sweep_correlation *a = left, *b = right;
+    if (a->left != b->left) return a->left < b->left ? -1 : 1;
+    return (a->right > b->right) - (a->right < b->right);
+}
+
+static bool is_drawn(const struct sweep *sweep, uint32_t parameter)
+{
+    return sweep->parameters[parameter].distribution.kind != DISTRIBUTION_FIXED;
+}
+
+static void add_correlation(struct reader *reader, const struct yaml_node *node, int left, int right, double rank)
+{
+    struct sweep *sweep = reader->sweep;
+    struct sweep_correlation pair = {(uint32_t)(left < right ? left : right), (uint32_t)(left < right ? right : left),
+                                     rank};
+    if (left == right) fault(reader, node, "a correlation of `%s` with itself", sweep->parameters[left].name);
+    for (uint32_t at = 0; at < sweep->correlation_count; at++)
+        if (order_pairs(&sweep->correlations[at], &pair) == 0)
+            fault(reader, node, "the correlation of `%s` and `%s` is given twice", sweep->parameters[pair.left].name,
+                  sweep->parameters[pair.right].name);
+    for (int at = 0; at < 2; at++) {
+        const struct sweep_parameter *parameter = &sweep->parameters[at ? right : left];
+        if (parameter->distribution.kind == DISTRIBUTION_FIXED)
+            fault(reader, node,
+                  "`%s` is not drawn, so it cannot be correlated; give it a distribution under `uncertain`",
+                  parameter->name);
+    }
+    if (rank != 0 && !reader->failed) sweep->correlations[sweep->correlation_count++] = pair;
+}
+
+static void read_correlation(struct reader *reader, const struct yaml_node *node)
+{
+    if (node->kind != YAML_SEQUENCE || node->count != 3) {
+        fault(reader, node, "a correlation must be [PARAMETER, PARAMETER, RANK CORRELATION]");
+        return;
+    }
+    const struct yaml_node *first = node->first, *second = first->next, *third = second->next;
+    int left = find_parameter(reader, first), right = left < 0 ? -1 : find_parameter(reader, second);
+    double rank = read_number(reader, third, "a rank correlation", -1, 1);
+    if (left >= 0 && right >= 0) add_correlation(reader, node, left, right, rank);
+}
+
+static void read_correlations(struct reader *reader, const struct yaml_node *node)
+{
+    struct sweep *sweep = reader->sweep;
+    if (node->kind != YAML_SEQUENCE || node->count > SWEEP_CORRELATIONS_MAX) {
+        fault(reader, node,
+              "`correlations` must be a list of at most %d, each [PARAMETER, PARAMETER, RANK CORRELATION]",
+              SWEEP_CORRELATIONS_MAX);
+        return;
+    }
+    reader->out->design_line = node->line;
+    reader->out->design_column = node->column;
+    for (const struct yaml_node *item = node->first; item; item = item->next) read_correlation(reader, item);
+    qsort(sweep->correlations, sweep->correlation_count, sizeof *sweep->correlations, order_pairs);
+}
+
+/* --- sensitivity --- */
+
+/* In the order of the model, so that the same study is the same sweep. */
+static void add_study_measure(struct reader *reader, const char *name)
+{
+    const struct model *model = reader->out->model;
+    struct sweep_study *study = &reader->sweep->study;
+    char asked[SWEEP_THRESHOLDS_MAX + 1][32];
+    uint32_t count = 0;
+    for (size_t at = 0; at < model->measure_count; at++) {
+        bool wanted = strcmp(model->measures[at].name, name) == 0;
+        for (uint32_t old = 0; old < study->measure_count; old++)
+            wanted = wanted || strcmp(model->measures[at].name, study->measures[old]) == 0;
+        if (wanted) snprintf(asked[count++], sizeof asked[0], "%s", model->measures[at].name);
+        if (count > SWEEP_THRESHOLDS_MAX) {
+            fault_at(reader, reader->out->outputs_line, reader->out->outputs_column,
+                     "sensitivity of more than %d measures", SWEEP_THRESHOLDS_MAX);
+            return;
+        }
+    }
+    study->measure_count = count;
+    memcpy(study->measures, asked, count * sizeof asked[0]);
+    if (study->levels == 0)
+        study->levels = reader->sweep->levels & (1u << AREA_ENGLAND | 1u << AREA_REGION)
+                            ? reader->sweep->levels & (1u << AREA_ENGLAND | 1u << AREA_REGION)
+                            : reader->sweep->levels;
+}
+
+static void read_study_measures(struct reader *reader, const struct yaml_node *node)
+{
+    if (node->kind != YAML_SEQUENCE || node->count == 0) {
+        fault(reader, node, "the measures of `sensitivity` must be a list, such as [exchequer_ratio]");
+        return;
+    }
+    for (const struct yaml_node *item = node->first; item && !reader->failed; item = item->next) {
+        int at = find_measure(reader, item);
+        if (at >= 0) add_study_measure(reader, reader->out->model->measures[at].name);
+    }
+}
+
+static void read_sensitivity(struct reader *reader, const struct yaml_node *node)
+{
+    static const char *const keys[] = {"measures", "areas", "second_order", "delta"};
+    struct sweep *sweep = reader->sweep;
+    if (node->kind == YAML_SEQUENCE) {
+        read_study_measures(reader, node);
+        return;
+    }
+    if (!expect_mapping(reader, node, "`sensitivity`", keys, COUNT_OF(keys))) return;
+    const struct yaml_node *measures = need(reader, node, "`sensitivity`", "measures");
+    const struct yaml_node *areas = value_of(node, "areas"), *second = value_of(node, "second_order");
+    const struct yaml_node *delta = value_of(node, "delta");
+    if (areas) sweep->study.levels = read_bits(reader, areas, "areas", area_names, COUNT_OF(area_names));
+    if (areas && sweep->study.levels & ~sweep->levels)
+        fault(reader, areas, "`sensitivity` asks for areas that `outputs` leaves out");
+    if (measures) read_study_measures(reader, measures);
+    if (second && read_switch(reader, second, "second_order")) sweep->study.extras |= STUDY_SECOND_ORDER;
+    if (delta && read_switch(reader, delta, "delta")) sweep->study.extras |= STUDY_DELTA;
+}
+
+/* --- stop --- */
+
+static enum area_level level_of_code(const char *code)
+{
+    if (strcmp(code, "E92000001") == 0) return AREA_ENGLAND;
+    if (strncmp(code, "E1200000", 8) == 0) return AREA_REGION;
+    return strlen(code) == 3 ? AREA_AUTHORITY : AREA_SCHOOL;
+}
+
+static void read_stop_area(struct reader *reader, const struct yaml_node *node, struct sweep_stop *stop)
+{
+    struct sweep *sweep = reader->sweep;
+    const char *code = !node ? "E92000001" : node->kind == YAML_SCALAR ? node->text : "";
+    uint32_t level = 1u << level_of_code(code);
+    snprintf(stop->area_code, sizeof stop->area_code, "%.15s", code);
+    if (code[0] == '\0' || strlen(code) >= sizeof stop->area_code || !(sweep->levels & level)) {
+        fault_at(reader, node ? node->line : 1, node ? node->column : 1,
+                 "the area of `stop` is %.32s; allowed is the code of an area in `outputs`, such as E92000001",
+                 node ? kind_name(node) : "E92000001, which `outputs` leaves out");
+        return;
+    }
+    sweep->study.levels |= level;
+}
+
+static void read_stop_scenario(struct reader *reader, const struct yaml_node *node, struct sweep_stop *stop)
+{
+    const struct sweep *sweep = reader->sweep;
+    stop->scenario = sweep->scenario_count > 1;
+    if (!node) return;
+    for (uint32_t at = 1; at < sweep->scenario_count; at++) {
+        stop->scenario = at;
+        if (node->kind == YAML_SCALAR && strcmp(sweep->scenarios[at].name, node->text) == 0) return;
+    }
+    fault(reader, node, "the scenario of `stop` is %.64s; allowed is one that is compared to the baseline",
+          kind_name(node));
+}
+
+static void read_stop(struct reader *reader, const struct yaml_node *node)
+{
+    static const char *const keys[] = {"measure", "area", "scenario", "half_width", "top", "confidence"};
+    struct sweep_stop *stop = &reader->sweep->stop;
+    if (!expect_mapping(reader, node, "`stop`", keys, COUNT_OF(keys))) return;
+    const struct yaml_node *measure = need(reader, node, "`stop`", "measure");
+    const struct yaml_node *half = value_of(node, "half_width"), *top = value_of(node, "top");
+    const struct yaml_node *confidence = value_of(node, "confidence");
+    int found = measure ? find_measure(reader, measure) : -1;
+    if (found < 0) return;
+    snprintf(stop->measure, sizeof stop->measure, "%s", reader->out->model->measures[found].name);
+    add_study_measure(reader, stop->measure);
+    read_stop_area(reader, value_of(node, "area"), stop);
+    read_stop_scenario(reader, value_of(node, "scenario"), stop);
+    stop->confidence = confidence ? read_number(reader, confidence, "confidence", 0, 1) : 0.95;
+    if (!half == !top) {
+        fault(reader, node,
+              "`stop` needs either `half_width`, of the mean, or `top`, the drivers that must stand apart");
+        return;
+    }
+    stop->kind = half ? STOP_HALF_WIDTH : STOP_RANKING;
+    if (half) stop->half_width = read_number(reader, half, "half_width", 0, INFINITY);
+    else stop->top = (uint32_t)read_whole(reader, top, "top", 1, MODEL_PARAMETERS_MAX);
+}
+
+/* --- comparison and discovery --- */
+
+static void read_compare(struct reader *reader, const struct yaml_node *node)
+{
+    static const char *const keys[] = {"regret", "best", "satisfice"};
+    struct sweep *sweep = reader->sweep;
+    if (!expect_mapping(reader, node, "`compare`", keys, COUNT_OF(keys))) return;
+    const struct yaml_node *regret = value_of(node, "regret"), *best = value_of(node, "best");
+    const struct yaml_node *satisfice = value_of(node, "satisfice");
+    if (sweep->scenario_count < 2) fault(reader, node, "`compare` needs at least two scenarios");
+    if (!regret && !satisfice) fault(reader, node, "`compare` needs `regret`, `satisfice` or both");
+    int found = regret ? find_measure(reader, regret) : -1;
+    if (found >= 0)
+        snprintf(sweep->regret_measure, sizeof sweep->regret_measure, "%s", reader->out->model->measures[found].name);
+    if (best && !regret) fault(reader, best, "`best` says which regret is meant; name the measure under `regret`");
+    if (best && best->kind == YAML_SCALAR && word_matches(best->text, "lowest")) sweep->regret_lowest = 1;
+    else if (best && !(best->kind == YAML_SCALAR && word_matches(best->text, "highest")))
+        fault(reader, best, "`best` is %.32s; allowed are highest and lowest", kind_name(best));
+    if (satisfice) sweep->satisfice_count = read_thresholds(reader, satisfice, "satisfice", sweep->satisfice);
+}
+
+/* Discovery looks at draws that are kept. */
+static void read_discover(struct reader *reader, const struct yaml_node *node)
+{
+    struct sweep *sweep = reader->sweep;
+    read_threshold(reader, node, "`discover`", &sweep->discover);
+    if (reader->failed) return;
+    if (sweep->discover.year != MODEL_YEAR_ALL)
+        fault(reader, node, "`discover` looks at the figure of all years; leave `year` out");
+    sweep->keep_draws = 1;
+    add_study_measure(reader, sweep->discover.measure);
+}
+
+void analysis_read(struct reader *reader, const struct yaml_node *root)
+{
+    const struct yaml_node *correlations = value_of(root, "correlations"), *sensitivity = value_of(root, "sensitivity");
+    const struct yaml_node *stop = value_of(root, "stop"), *compare = value_of(root, "compare");
+    const struct yaml_node *discover = value_of(root, "discover");
+    if (correlations) read_correlations(reader, correlations);
+    if (sensitivity) read_sensitivity(reader, sensitivity);
+    if (stop) read_stop(reader, stop);
+    if (compare) read_compare(reader, compare);
+    if (discover) read_discover(reader, discover);
+}
+
+/* --- what follows from the rest --- */
+
+static bool has_replicates(enum design_method method)
+{
+    return method == DESIGN_SOBOL || method == DESIGN_SALTELLI || method == DESIGN_DERIVATIVE ||
+           method == DESIGN_SHAPLEY;
+}
+
+static bool can_extend(enum design_method method)
+{
+    return has_replicates(method) || method == DESIGN_RANDOM;
+}
+
+static bool draws_of_one_at_a_time(struct sweep *sweep)
+{
+    sweep->draws = 1 + 2 * (uint64_t)sweep_dimensions(sweep);
+    return true;
+}
+
+static bool draws_of_grid(struct sweep *sweep)
+{
+    sweep->draws = 1;
+    for (uint32_t at = 0; at < sweep_dimensions(sweep); at++) {
+        if (sweep->draws > SWEEP_DRAWS_MAX / sweep->design_levels) return false;
+        sweep->draws *= sweep->design_levels;
+    }
+    return true;
+}
+
+static void fix_draws(struct reader *reader, bool draws_given)
+{
+    struct sweep *sweep = reader->sweep;
+    uint64_t asked = sweep->draws;
+    bool own = true;
+    if (sweep->method == DESIGN_POINT) sweep->draws = 1;
+    else if (sweep->method == DESIGN_ONE_AT_A_TIME) own = draws_of_one_at_a_time(sweep);
+    else if (sweep->method == DESIGN_GRID && !draws_of_grid(sweep))
+        fault_at(reader, reader->out->design_line, reader->out->design_column,
+                 "a grid of %u levels in %u parameters has more than %" PRIu64
+                 " draws; allowed are fewer levels, or fewer parameters under `uncertain`",
+                 sweep->design_levels, sweep_dimensions(sweep), SWEEP_DRAWS_MAX);
+    else if (sweep->method != DESIGN_GRID) own = false;
+    if (sweep->method == DESIGN_MORRIS && !draws_given) sweep->draws = ANALYSIS_TRAJECTORIES;
+    if (own && draws_given && sweep->method != DESIGN_POINT && asked != sweep->draws)
+        note(reader, "this design has %" PRIu64 " draws; %" PRIu64 " were asked for", sweep->draws, asked);
+}
+
+static void drop_fixed_correlations(struct reader *reader)
+{
+    struct sweep *sweep = reader->sweep;
+    uint32_t kept = 0;
+    for (uint32_t at = 0; at < sweep->correlation_count; at++) {
+        struct sweep_correlation pair = sweep->correlations[at];
+        if (is_drawn(sweep, pair.left) && is_drawn(sweep, pair.right)) sweep->correlations[kept++] = pair;
+        else
+            note(reader, "--set leaves out the correlation of `%s` and `%s`", sweep->parameters[pair.left].name,
+                 sweep->parameters[pair.right].name);
+    }
+    sweep->correlation_count = kept;
+}
+
+static void refuse(struct reader *reader, const char *what)
+{
+    fault_at(reader, reader->out->design_line, reader->out->design_column, "%s", what);
+}
+
+static void check_design(struct reader *reader)
+{
+    const struct sweep *sweep = reader->sweep;
+    enum design_method method = sweep->method;
+    bool sampled = can_extend(method) || method == DESIGN_LATIN_HYPERCUBE;
+    bool drawn = sweep_dimensions(sweep) > 0;
+    if (!drawn && method != DESIGN_POINT && sweep->study.measure_count > 0)
+        refuse(reader, "sensitivity to nothing: no parameter is drawn; give some a distribution under `uncertain`");
+    if (sweep->study.extras & STUDY_SECOND_ORDER && method != DESIGN_SALTELLI)
+        refuse(reader, "second_order needs the design saltelli");
+    if (sweep->study.extras & STUDY_DELTA && !sampled)
+        refuse(reader,
+               "delta needs a design that samples: random, sobol, latin-hypercube, saltelli, derivative or shapley");
+    if (sweep->correlation_count > 0 && method == DESIGN_SALTELLI)
+        refuse(reader, "saltelli needs independent parameters: its S1 and ST do not add up under correlation. Use the "
+                       "design shapley, or leave out `correlations`");
+    if (sweep->stop.kind != STOP_NEVER && !can_extend(method))
+        refuse(reader, "`stop` needs a design that may end anywhere: random, sobol, saltelli, derivative or shapley");
+    if (sweep->stop.kind == STOP_RANKING && method != DESIGN_SALTELLI && method != DESIGN_SHAPLEY)
+        refuse(reader, "`stop` by `top` ranks drivers, which needs the design saltelli or shapley");
+    if (sweep->discover.measure[0] && !sampled)
+        refuse(reader,
+               "`discover` needs a design that samples: random, sobol, latin-hypercube, saltelli, derivative or "
+               "shapley");
+    if (sweep->design_levels % 2 != 0 && method == DESIGN_MORRIS)
+        refuse(reader, "the levels of a Morris design must be even");
+}
+
+void analysis_finish(struct reader *reader, bool draws_given)
+{
+    struct sweep *sweep = reader->sweep;
+    bool leveled = sweep->method == DESIGN_GRID || sweep->method == DESIGN_MORRIS;
+    if (!leveled) sweep->design_levels = 0;
+    else if (sweep->design_levels == 0) sweep->design_levels = ANALYSIS_LEVELS;
+    drop_fixed_correlations(reader);
+    fix_draws(reader, draws_given);
+    check_design(reader);
+    bool intervals =
+        sweep->study.measure_count > 0 && (can_extend(sweep->method) || sweep->method == DESIGN_LATIN_HYPERCUBE);
+    if (sweep->groups == 0 && intervals) sweep->groups = ANALYSIS_GROUPS;
+    if (!can_extend(sweep->method) && sweep->method != DESIGN_LATIN_HYPERCUBE) sweep->groups = 0;
+}

@@ -1,0 +1,199 @@
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "registry.h"
+#include "scenario.h"
+
+#define TWO         "sweep: x\nscenarios:\n  - name: base\n  - {name: full, set: {entitlement.funded_years: 4}}\n"
+#define COUNT(rows) (sizeof(rows) / sizeof *(rows))
+
+static struct scenario_file *read(const char *text, const struct scenario_overrides *overrides, char *why)
+{
+    why[0] = '\0';
+    return scenario_read((struct span){(const uint8_t *)text, strlen(text)}, "f.yaml", overrides, model_find, why);
+}
+
+static struct scenario_file *read_with(const char *text, const struct scenario_overrides *overrides)
+{
+    char why[SCENARIO_WHY_BYTES];
+    struct scenario_file *file = read(text, overrides, why);
+    cr_assert_not_null(file, "%s\nrefused: %s", text, why);
+    return file;
+}
+
+static struct scenario_file *read_good(const char *text)
+{
+    return read_with(text, NULL);
+}
+
+static uint32_t find(const struct sweep *sweep, const char *name)
+{
+    uint32_t at = 0;
+    while (at < sweep->parameter_count && strcmp(sweep->parameters[at].name, name) != 0) at++;
+    cr_assert_lt(at, sweep->parameter_count, "no parameter %s", name);
+    return at;
+}
+
+Test(analysis, a_file_without_one_asks_for_none)
+{
+    struct scenario_file *file = read_good(TWO);
+    const struct sweep *sweep = &file->sweep;
+    cr_expect_eq(sweep->groups, 0);
+    cr_expect_eq(sweep->study.measure_count, 0);
+    cr_expect_eq(sweep->stop.kind, STOP_NEVER);
+    cr_expect_eq(sweep->keep_draws, 0);
+    scenario_free(file);
+}
+
+Test(analysis, everything_at_once_is_read)
+{
+    struct scenario_file *file =
+        read_good(TWO "design: {method: saltelli, draws: 64, replicates: 4, second_order: true}\n"
+                      "sensitivity: {measures: [exchequer_ratio, bcr], areas: [england], delta: true}\n"
+                      "stop: {measure: kept_fte, area: E92000001, half_width: 0.05, confidence: 0.9}\n"
+                      "outputs: {draws: keep, exceed: [{measure: bcr, above: 1}, {measure: kept_fte, year: 3, "
+                      "at_most: 20}]}\n"
+                      "compare: {regret: cost_gbp, best: lowest, satisfice: [{measure: bcr, at_least: 2}]}\n"
+                      "discover: {measure: exchequer_ratio, below: 1}\n");
+    const struct sweep *sweep = &file->sweep;
+    cr_expect_eq(sweep->method, DESIGN_SALTELLI);
+    cr_expect_eq(sweep->groups, 4);
+    cr_expect_eq(sweep->study.extras, STUDY_SECOND_ORDER | STUDY_DELTA);
+    cr_assert_eq(sweep->study.measure_count, 3, "the rule's measure is studied too");
+    cr_expect_str_eq(sweep->study.measures[0], "kept_fte", "in the order of the model");
+    cr_expect_eq(sweep->study.levels, 1u << AREA_ENGLAND);
+    cr_expect(sweep->stop.kind == STOP_HALF_WIDTH && sweep->stop.half_width == 0.05 && sweep->stop.confidence == 0.9);
+    cr_expect_eq(sweep->stop.scenario, 1);
+    cr_expect_str_eq(sweep->stop.area_code, "E92000001");
+    cr_assert_eq(sweep->threshold_count, 2);
+    cr_expect(sweep->thresholds[0].side == THRESHOLD_ABOVE && sweep->thresholds[0].value == 1);
+    cr_expect(sweep->thresholds[1].side == THRESHOLD_AT_MOST && sweep->thresholds[1].year == 3);
+    cr_expect(sweep->regret_lowest == 1 && strcmp(sweep->regret_measure, "cost_gbp") == 0);
+    cr_expect(sweep->satisfice_count == 1 && sweep->satisfice[0].side == THRESHOLD_AT_LEAST);
+    cr_expect(sweep->discover.side == THRESHOLD_BELOW && strcmp(sweep->discover.measure, "exchequer_ratio") == 0);
+    cr_expect_eq(sweep->keep_draws, 1);
+    scenario_free(file);
+}
+
+Test(analysis, the_same_pairs_in_any_order_are_the_same_sweep)
+{
+    struct scenario_file *file = read_good(TWO "design: shapley\n"
+                                               "correlations:\n"
+                                               "  - [retention.full_dose, effect.attainment_sd, 0.5]\n"
+                                               "  - [effect.attainment_sd, effect.implementation, -0.25]\n");
+    const struct sweep *sweep = &file->sweep;
+    cr_assert_eq(sweep->correlation_count, 2);
+    for (uint32_t at = 0; at < 2; at++) {
+        const struct sweep_correlation *pair = &sweep->correlations[at];
+        cr_expect_lt(pair->left, pair->right);
+        bool full =
+            pair->left == find(sweep, "retention.full_dose") || pair->right == find(sweep, "retention.full_dose");
+        cr_expect_eq(pair->rank, full ? 0.5 : -0.25);
+    }
+    cr_expect(sweep->correlations[0].left < sweep->correlations[1].left ||
+              sweep->correlations[0].right < sweep->correlations[1].right);
+    scenario_free(file);
+}
+
+Test(analysis, designs_have_the_draws_that_are_theirs)
+{
+    static const struct {
+        const char *design;
+        uint64_t draws;
+    } rows[] = {
+        {"one-at-a-time", 5},      {"{method: grid, levels: 7}", 49},
+        {"{method: morris}", 64},  {"{method: morris, draws: 10}", 10},
+        {"latin-hypercube", 1024}, {"{method: grid, levels: 3, draws: 500}", 9},
+    };
+    for (size_t at = 0; at < COUNT(rows); at++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 TWO "uncertain: {effect.hours: {uniform: [10, 20]}, effect.attainment_sd: {uniform: [0, 0.1]}}\n"
+                     "design: %s\n",
+                 rows[at].design);
+        struct scenario_file *file = read_good(text);
+        cr_expect_eq(file->sweep.draws, rows[at].draws, "%s: %llu", rows[at].design,
+                     (unsigned long long)file->sweep.draws);
+        scenario_free(file);
+    }
+}
+
+Test(analysis, intervals_bring_replicates_and_nothing_else_does)
+{
+    struct scenario_file *plain = read_good(TWO "design: saltelli\n");
+    struct scenario_file *study = read_good(TWO "design: sobol\nsensitivity: [bcr]\n");
+    struct scenario_file *one = read_good(TWO "design: {method: sobol, replicates: 1}\nsensitivity: [bcr]\n");
+    struct scenario_file *tornado = read_good(TWO "design: one_at_a_time\nsensitivity: [bcr]\n");
+    cr_expect_eq(plain->sweep.groups, 0);
+    cr_expect_eq(study->sweep.groups, 16);
+    cr_expect_eq(one->sweep.groups, 1);
+    cr_expect_eq(tornado->sweep.groups, 0);
+    scenario_free(plain);
+    scenario_free(study);
+    scenario_free(one);
+    scenario_free(tornado);
+}
+
+Test(analysis, a_parameter_that_is_set_leaves_its_correlations)
+{
+    struct scenario_overrides overrides = {.sets = {"effect.attainment_sd=0.05"}, .set_count = 1};
+    struct scenario_file *file = read_with(
+        TWO "design: shapley\ncorrelations: [[effect.attainment_sd, retention.full_dose, 0.5]]\n", &overrides);
+    cr_expect_eq(file->sweep.correlation_count, 0);
+    cr_assert_geq(file->note_count, 1);
+    cr_expect_not_null(strstr(file->notes[file->note_count - 1], "leaves out the correlation"));
+    scenario_free(file);
+}
+
+Test(analysis, what_does_not_go_together_is_refused_with_the_reason)
+{
+    static const struct {
+        const char *text, *place, *words;
+    } rows[] = {
+        {TWO "design: saltelli\ncorrelations: [[effect.attainment_sd, retention.full_dose, 0.5]]\n", "6:15",
+         "saltelli needs independent parameters"},
+        {TWO "correlations: [[effect.attainment_sd, retention.full_dose, 1]]\n", "5:60", "above -1 and below 1"},
+        {TWO "correlations: [[effect.attainment_sd, effect.attainment_sd, 0.5]]\n", "5:16", "with itself"},
+        {TWO "correlations: [[effect.attainment_sd, effect.atainment_sd, 0.5]]\n", "5:39", "did you mean"},
+        {TWO "correlations: [[effect.attainment_sd, entitlement.funded_years, 0.5]]\n", "5:16", "is not drawn"},
+        {TWO "correlations: [[effect.attainment_sd, retention.full_dose, 0.5], [retention.full_dose, "
+             "effect.attainment_sd, 0.4]]\n",
+         "5:66", "given twice"},
+        {TWO "stop: {measure: exchequer_ration, half_width: 0.05}\n", "5:17", "did you mean `exchequer_ratio`?"},
+        {TWO "stop: {measure: bcr, area: E12000011, half_width: 0.05}\noutputs: {areas: [england]}\n", "5:28",
+         "the code of an area in `outputs`"},
+        {TWO "stop: {measure: bcr}\n", "5:7", "either `half_width`"},
+        {TWO "stop: {measure: bcr, half_width: 0}\n", "5:34", "a number above 0"},
+        {TWO "stop: {measure: bcr, half_width: 1, confidence: 95}\n", "5:49", "above 0 and below 1"},
+        {TWO "design: {method: grid, levels: 2}\nuncertain: {effect.hours: {uniform: [1, 2]}}\n"
+             "stop: {measure: bcr, half_width: 1}\n",
+         "5:9", "a design that may end anywhere"},
+        {TWO "stop: {measure: bcr, top: 3}\n", "1:1", "needs the design saltelli or shapley"},
+        {TWO "design: {method: sobol, second_order: true}\nsensitivity: [bcr]\n", "5:9", "needs the design saltelli"},
+        {TWO "design: {method: morris, levels: 5}\n", "5:9", "must be even"},
+        {TWO "design: {method: grid, levels: 64}\n", "5:9", "allowed are fewer levels"},
+        {TWO "design: {method: sobol, replicates: 3}\n", "5:37", "a power of two"},
+        {TWO "design: morris\nsensitivity: {measures: [bcr], delta: true}\n", "5:9",
+         "delta needs a design that samples"},
+        {TWO "sensitivity: {measures: [bcr], areas: [local_authority]}\n", "5:39", "that `outputs` leaves out"},
+        {TWO "sensitivity: [bcrr]\n", "5:15", "did you mean `bcr`?"},
+        {TWO "uncertain: {}\nsensitivity: [bcr]\n", "1:1", "sensitivity to nothing"},
+        {TWO "outputs: {exceed: [{measure: bcr}]}\n", "5:20", "one of above, at_least, below, at_most"},
+        {TWO "outputs: {exceed: [{measure: bcr, above: 1, below: 2}]}\n", "5:20", "one of above"},
+        {TWO "outputs: {draws: all}\n", "5:18", "allowed is keep"},
+        {TWO "compare: {best: lowest}\n", "5:10", "`compare` needs `regret`"},
+        {"sweep: x\nscenarios: [{name: a}]\ncompare: {regret: bcr}\n", "3:10", "at least two scenarios"},
+        {TWO "compare: {regret: bcr, best: middle}\n", "5:30", "highest and lowest"},
+        {TWO "discover: {measure: bcr, above: 1}\ndesign: morris\n", "6:9", "a design that samples"},
+    };
+    for (size_t at = 0; at < COUNT(rows); at++) {
+        char why[SCENARIO_WHY_BYTES], place[32];
+        struct scenario_file *file = read(rows[at].text, NULL, why);
+        cr_expect_null(file, "accepted:\n%s", rows[at].text);
+        snprintf(place, sizeof place, "f.yaml:%s: ", rows[at].place);
+        cr_expect(strncmp(why, place, strlen(place)) == 0, "at %s, not %s, in\n%s", why, place, rows[at].text);
+        cr_expect_not_null(strstr(why, rows[at].words), "`%s` lacks `%s`", why, rows[at].words);
+        scenario_free(file);
+    }
+}
