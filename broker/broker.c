@@ -10,6 +10,7 @@
 
 #define HELD_RANGES_SINGLY  16
 #define BLOCK_US_BELIEVED   UINT64_C(86400000000) /* a day */
+#define LATE_MS             50u                   /* a tick that comes so long after it was due was held up */
 #define AGGREGATOR_SILENCES 3 /* heartbeats without a word, after which another may take its place */
 
 struct broker *broker_new(const struct broker_setup *setup)
@@ -715,6 +716,33 @@ static void take_undelivered(const struct step *step, uint64_t token)
 
 /* Time */
 
+/* When silence is to be judged next; UINT64_MAX: nobody is here. */
+static uint64_t lapse_due_ms(const struct broker *broker)
+{
+    const struct lease *lease = lease_first(&broker->leases);
+    const struct worker *worker = roster_first(&broker->roster);
+    const struct aggregator *aggregator = &broker->aggregator;
+    uint64_t due_ms = UINT64_MAX;
+    if (lease != NULL) due_ms = sooner(due_ms, lease->due_ms);
+    if (worker != NULL) due_ms = sooner(due_ms, worker->seen_ms + broker->setup.lease_ms);
+    if (!peer_is_nobody(&aggregator->peer)) due_ms = sooner(due_ms, aggregator->seen_ms + broker->setup.lease_ms);
+    return due_ms < broker->listen_until_ms ? broker->listen_until_ms : due_ms;
+}
+
+/* Whether this tick must not judge. One that comes long after it was due says that this process was stopped: what
+ * others said meanwhile may be on its way still, or wait for a connection. They have half a lease's time to be heard,
+ * and when that is over they are judged though it is a little late again: some brokers always are. */
+static bool must_listen(const struct step *step)
+{
+    struct broker *broker = step->broker;
+    const uint64_t due_ms = lapse_due_ms(broker), patience_ms = broker->setup.lease_ms / 2;
+    const uint64_t late_ms = due_ms == broker->listen_until_ms ? patience_ms : LATE_MS;
+    if (step->now_ms < due_ms) return true;
+    if (step->now_ms - due_ms < late_ms) return false;
+    broker->listen_until_ms = step->now_ms + patience_ms;
+    return true;
+}
+
 static void lapse_leases(const struct step *step)
 {
     struct broker *broker = step->broker;
@@ -816,6 +844,7 @@ void broker_step(struct broker *broker, const struct broker_event *event, struct
         take_undelivered(&step, event->token);
         break;
     case BROKER_TICK:
+        if (must_listen(&step)) break;
         lapse_leases(&step);
         dismiss_silent(&step);
         break;
@@ -828,16 +857,8 @@ void broker_step(struct broker *broker, const struct broker_event *event, struct
 
 uint64_t broker_next_due_ms(const struct broker *broker)
 {
-    const struct lease *lease = lease_first(&broker->leases);
-    const struct worker *worker = roster_first(&broker->roster);
-    const struct aggregator *aggregator = &broker->aggregator;
-    uint64_t due_ms = UINT64_MAX;
     if (broker->busy) return 0;
-    due_ms = sooner(due_ms, sooner(broker->retry_due_ms, broker->help_due_ms));
-    if (lease != NULL) due_ms = sooner(due_ms, lease->due_ms);
-    if (worker != NULL) due_ms = sooner(due_ms, worker->seen_ms + broker->setup.lease_ms);
-    if (!peer_is_nobody(&aggregator->peer)) due_ms = sooner(due_ms, aggregator->seen_ms + broker->setup.lease_ms);
-    return due_ms;
+    return sooner(lapse_due_ms(broker), sooner(broker->retry_due_ms, broker->help_due_ms));
 }
 
 /* Restoring */

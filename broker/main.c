@@ -17,6 +17,7 @@
 #include "shell_journal.h"
 
 #define TURN_MESSAGES    256 /* received before what they caused is committed and sent */
+#define TURNS_UNREAD     64  /* in which there is more to read, until the clock is looked at all the same */
 #define OUTBOX_MAX       4096
 #define KEEP_LAZILY_MS   100 /* how long finished blocks may wait for a commit */
 #define HEARTBEAT_MS     500
@@ -47,6 +48,8 @@ struct shell {
     int stop_fd;
     bool urgent;            /* something was kept that must be on disk before the next send */
     uint64_t commit_due_ms; /* when finished blocks are to be committed at the latest */
+    bool unread;            /* the last turn left messages that had arrived */
+    int unread_turns;       /* one after another */
     struct broker_effects effects;
     uint64_t forbidden; /* messages that their sender's key may not send */
     uint64_t forbidden_logged_ms;
@@ -322,12 +325,14 @@ static bool is_permitted(struct shell *shell, const struct socket_id *from)
 
 static bool receive_all(struct shell *shell)
 {
+    shell->unread = true;
     /* STORE makes two steps of one message. */
     for (int count = 0; count < TURN_MESSAGES && shell->outbox_count + 2 * BROKER_EFFECTS_MAX <= OUTBOX_MAX; count++) {
         struct socket_id from = {0};
         const char *why = "";
         const enum socket_result result = socket_receive(shell->socket, &from, &shell->incoming, &why);
-        if (result == SOCKET_EMPTY) return true;
+        shell->unread = result != SOCKET_EMPTY;
+        if (!shell->unread) return true;
         if (result != SOCKET_OK) {
             refuse(shell, &from, why);
             continue;
@@ -345,10 +350,17 @@ static bool receive_all(struct shell *shell)
     return true;
 }
 
+/* Nobody is judged to be silent whose words wait to be read, unless there are so many that they never end. */
+static bool is_heard(struct shell *shell)
+{
+    shell->unread_turns = shell->unread && shell->unread_turns < TURNS_UNREAD ? shell->unread_turns + 1 : 0;
+    return shell->unread_turns == 0;
+}
+
 static bool tick(struct shell *shell)
 {
     const uint64_t now_ms = clock_ms();
-    if (broker_next_due_ms(shell->broker) <= now_ms && has_room(shell) &&
+    if (is_heard(shell) && broker_next_due_ms(shell->broker) <= now_ms && has_room(shell) &&
         !step(shell, &(struct broker_event){.kind = BROKER_TICK, .now_ms = now_ms}))
         return false;
     if (journal_has_changes(shell->journal) && shell->commit_due_ms <= now_ms) return commit(shell);

@@ -23,6 +23,7 @@ struct broker {
     uint64_t endpoint_number;              /* counts changes of the endpoint */
     bool endpoint_due;                     /* some worker may not know the endpoint */
     bool recall_due;                       /* some lease may be of a sweep that does not run */
+    uint64_t listen_until_ms;              /* nothing lapses before: this process was held up; 0: never was */
     bool doubt_due;                        /* some finished sweep may have been lost by the aggregator */
     uint64_t retry_due_ms;                 /* when a block under suspicion may be lent again; UINT64_MAX: none */
     bool suspect_waits;                    /* ... and nobody is free to whom it may be lent */

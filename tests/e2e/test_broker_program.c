@@ -17,6 +17,9 @@
 #define FULL_BYTES 131072u /* what a file may come to on a disk that is all but full */
 #define VANISHED   4500u   /* workers: more leases than the broker queues at once */
 #define QUESTIONS  40u     /* fewer than a socket queues */
+#define HOLDERS    100u    /* workers that hold leases ... */
+#define BEATS      12u     /* ... and what each says while the broker is stopped: more in all than one turn reads */
+#define SHORT_MS   1000u   /* of a lease */
 
 TestSuite(broker_program, .init = place_open, .fini = place_close, .timeout = 240);
 
@@ -39,14 +42,14 @@ static struct socket *dial(const struct stage *stage)
 }
 
 /* log: what the broker writes its log to, or -1 for a file of the place. */
-static struct stage *open_stage(int log)
+static struct stage *open_stage(int log, const char *lease_ms)
 {
     struct stage *stage = calloc(1, sizeof *stage);
     snprintf(stage->endpoint, sizeof stage->endpoint, "ipc://%s/b", place_path());
     stage->message = calloc(1, sizeof *stage->message);
     stage->sweep = calloc(1, sizeof *stage->sweep);
     const char *const words[] = {"--bind",         stage->endpoint, "--state",    "journal", "--verbose",
-                                 "--heartbeat-ms", "60000",         "--lease-ms", "600000",  NULL};
+                                 "--heartbeat-ms", "60000",         "--lease-ms", lease_ms,  NULL};
     stage->broker = fork();
     cr_assert_geq(stage->broker, 0);
     if (stage->broker == 0) {
@@ -148,7 +151,7 @@ static void join_and_vanish(struct stage *stage, unsigned number)
 
 Test(broker_program, outlives_thousands_of_workers_that_vanished)
 {
-    struct stage *stage = open_stage(-1);
+    struct stage *stage = open_stage(-1, "600000");
     for (unsigned number = 0; number < VANISHED; number++) join_and_vanish(stage, number);
     /* Stopped meanwhile, so that one turn of the broker takes all of this. */
     ask_status(stage);
@@ -168,12 +171,80 @@ Test(broker_program, outlives_thousands_of_workers_that_vanished)
     close_stage(stage);
 }
 
+struct holder {
+    struct socket *socket;
+    uint64_t token;
+};
+
+static void join_and_hold(struct stage *stage, struct holder *holder, unsigned number)
+{
+    holder->socket = dial(stage);
+    stage->message->kind = MESSAGE_HELLO;
+    memset(&stage->message->hello, 0, sizeof stage->message->hello);
+    stage->message->hello.role = ROLE_WORKER;
+    snprintf(stage->message->hello.name, sizeof stage->message->hello.name, "worker %u", number);
+    send_surely(stage, holder->socket);
+    do cr_assert(receive(stage, holder->socket), "the broker has ended");
+    while (stage->message->kind != MESSAGE_LEASE);
+    holder->token = stage->message->lease.token;
+}
+
+static void beat(struct stage *stage, const struct holder *holder)
+{
+    stage->message->kind = MESSAGE_HEARTBEAT;
+    stage->message->heartbeat.room = 0;
+    stage->message->heartbeat.token_count = 1;
+    stage->message->heartbeat.tokens[0] = holder->token;
+    send_surely(stage, holder->socket);
+}
+
+static uint64_t leased_blocks(struct stage *stage)
+{
+    ask_status(stage);
+    cr_assert(receive(stage, stage->client), "the broker has ended");
+    cr_assert_eq(stage->message->kind, MESSAGE_SWEEPS);
+    return stage->message->sweeps.list[0].leased;
+}
+
+Test(broker_program, one_that_was_stopped_longer_than_a_lease_takes_no_lease_away)
+{
+    static struct holder holders[HOLDERS];
+    struct stage *stage = open_stage(-1, "1000");
+    fill_submit(stage, 1);
+    send_surely(stage, stage->client);
+    cr_assert(receive(stage, stage->client), "the broker has ended");
+    for (unsigned at = 0; at < HOLDERS; at++) {
+        join_and_hold(stage, &holders[at], at);
+        for (unsigned before = 0; before <= at; before++) beat(stage, &holders[before]);
+    }
+    const uint64_t leased = leased_blocks(stage);
+    kill(stage->broker, SIGSTOP);
+    for (uint64_t end_ms = clock_ms() + 2 * SHORT_MS; clock_ms() < end_ms;)
+        usleep(50000); /* it is the clock that counts */
+    for (unsigned times = 0; times < BEATS; times++)
+        for (unsigned at = 0; at < HOLDERS; at++) beat(stage, &holders[at]);
+    kill(stage->broker, SIGCONT);
+    for (unsigned question = 0; question < QUESTIONS; question++) {
+        cr_assert_eq(leased_blocks(stage), leased);
+        for (unsigned at = 0; at < HOLDERS; at++) beat(stage, &holders[at]);
+    }
+    cr_assert_eq(stage->message->sweeps.workers, HOLDERS);
+    for (unsigned at = 0; at < HOLDERS; at++) socket_close(holders[at].socket);
+    kill(stage->broker, SIGTERM);
+    cr_assert_eq(wait_program(stage->broker), 0);
+    close_stage(stage);
+    char *log = read_text("broker.err");
+    cr_expect_null(strstr(log, "lease-lapsed"), "%s", log);
+    cr_expect_null(strstr(log, "worker-lost"), "%s", log);
+    free(log);
+}
+
 Test(broker_program, a_full_disk_is_named_and_nothing_accepted_is_lost)
 {
     struct rlimit before;
     getrlimit(RLIMIT_FSIZE, &before);
     setrlimit(RLIMIT_FSIZE, &(struct rlimit){FULL_BYTES, before.rlim_max});
-    struct stage *stage = open_stage(-1);
+    struct stage *stage = open_stage(-1, "600000");
     setrlimit(RLIMIT_FSIZE, &before);
     unsigned accepted = 0;
     do {
@@ -187,7 +258,7 @@ Test(broker_program, a_full_disk_is_named_and_nothing_accepted_is_lost)
     cr_assert_not_null(strstr(log, "journal-failed"), "the log does not say why:\n%s", log);
     free(log);
 
-    stage = open_stage(-1); /* there is room again */
+    stage = open_stage(-1, "600000"); /* there is room again */
     ask_status(stage);
     cr_assert(receive(stage, stage->client));
     cr_assert_geq(stage->message->sweeps.count, accepted, "%u of %u", stage->message->sweeps.count, accepted);
@@ -201,7 +272,7 @@ Test(broker_program, a_log_that_nobody_reads_any_more_does_not_end_it)
     int log[2];
     cr_assert_eq(pipe(log), 0);
     close(log[0]);
-    struct stage *stage = open_stage(log[1]);
+    struct stage *stage = open_stage(log[1], "600000");
     close(log[1]);
     fill_submit(stage, 1);
     send_surely(stage, stage->client);

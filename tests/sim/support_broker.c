@@ -7,6 +7,7 @@
 #include "sweep_codec.h"
 
 #define TURN_MESSAGES  256u /* as broker/main.c */
+#define TURNS_UNREAD   64
 #define KEEP_LAZILY_MS 100u
 
 struct sweep_row { /* what stands before the sweep's bytes */
@@ -342,9 +343,11 @@ static bool has_room_for_two(const struct broker_host *host)
 static bool receive_all(struct world *world)
 {
     struct letter letter;
+    world->broker.unread = true;
     for (uint32_t count = 0; count < TURN_MESSAGES && has_room_for_two(&world->broker); count++) {
         const char *why = "";
-        if (!network_receive(world, HOST_BROKER, 0, &letter)) return true;
+        world->broker.unread = network_receive(world, HOST_BROKER, 0, &letter);
+        if (!world->broker.unread) return true;
         struct broker_event event = {.kind = BROKER_MESSAGE,
                                      .now_ms = world_clock(world, HOST_BROKER),
                                      .peer = {.size = NETWORK_ID_BYTES},
@@ -364,7 +367,8 @@ static bool tick(struct world *world)
 {
     struct broker_host *host = &world->broker;
     const uint64_t now_ms = world_clock(world, HOST_BROKER);
-    if (broker_next_due_ms(host->broker) <= now_ms && has_room(host) &&
+    host->unread_turns = host->unread && host->unread_turns < TURNS_UNREAD ? host->unread_turns + 1 : 0;
+    if (host->unread_turns == 0 && broker_next_due_ms(host->broker) <= now_ms && has_room(host) &&
         !step(world, &(struct broker_event){.kind = BROKER_TICK, .now_ms = now_ms}))
         return false;
     return !host->lazily || host->commit_due_ms > now_ms || commit(world, BROKER_IN_TICK);
@@ -416,7 +420,8 @@ void broker_host_start(struct world *world)
                                        world_draw(world, UINT64_MAX)};
     host->broker = broker_new(&setup);
     if (host->broker == NULL) abort();
-    host->urgent = host->lazily = false;
+    host->urgent = host->lazily = host->unread = false;
+    host->unread_turns = 0;
     if (world->broker_disk.identity == 0) world->broker_disk.identity = 1 + world_draw(world, UINT64_MAX - 1);
     host->waiting = BROKER_FREE;
     host->outbox_at = host->outbox_count = 0;

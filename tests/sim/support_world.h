@@ -63,7 +63,9 @@ enum { BROKER_FREE, BROKER_IN_TICK, BROKER_IN_FLUSH };
 struct broker_host {
     struct broker *broker;
     bool urgent, lazily; /* lazily: a transaction is open */
-    int waiting;         /* for its disk: in */
+    bool unread;         /* messages that had arrived were left */
+    int unread_turns;
+    int waiting; /* for its disk: in */
     uint64_t commit_due_ms;
     size_t outbox_at, outbox_count;
     struct broker_effect outbox[OUTBOX_MAX];

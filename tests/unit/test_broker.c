@@ -669,6 +669,44 @@ Test(broker, a_silent_worker_is_forgotten_and_its_blocks_go_to_another)
     close_bench(bench);
 }
 
+Test(broker, one_that_was_stopped_hears_what_was_said_meanwhile_before_it_judges)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 2);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    hello(bench, two, ROLE_WORKER, "w2", 2);
+    const uint64_t token = oldest_lease(bench, "w1").token;
+    wait_ms(bench, 10 * LEASE_MS);
+    cr_assert_eq(bench->broker->leases.count, 2, "the tick is late: nobody could be heard");
+    cr_assert_eq(broker_worker_count(bench->broker), 2);
+    cr_assert_eq(broker_next_due_ms(bench->broker), bench->now_ms + LEASE_MS / 2);
+    bench->now_ms += LEASE_MS / 4;
+    heartbeat(bench, one, 1, 1, &token);
+    wait_ms(bench, LEASE_MS / 4 - 1);
+    cr_assert_eq(bench->broker->leases.count, 2, "there is time yet");
+    wait_ms(bench, 1);
+    cr_assert_eq(bench->broker->leases.count, 1, "w2 had its time");
+    cr_assert_eq(broker_worker_count(bench->broker), 1);
+    cr_assert_not_null(lease_find(&bench->broker->leases, token));
+    cr_assert_not(broker_aggregator_is(bench->broker, &aggregator), "it had its time too");
+    close_bench(bench);
+}
+
+Test(broker, one_that_is_always_late_still_judges)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const uint64_t end_ms = bench->now_ms + 3 * LEASE_MS;
+    while (broker_worker_count(bench->broker) > 0) {
+        wait_ms(bench, 700);
+        cr_assert_leq(bench->now_ms, end_ms);
+    }
+    cr_assert_eq(ledger_leased(ledger_of(bench)), 0);
+    close_bench(bench);
+}
+
 Test(broker, a_restarted_worker_frees_its_leases_at_once)
 {
     struct bench *bench = open_bench();
