@@ -121,11 +121,20 @@ static bool read_text(int fd, char text[KEY_FILE_BYTES])
     return true;
 }
 
+/* Whoever owns a file or folder may change what is in it, whatever its mode. */
+static bool check_owner(const struct stat *info, const char *path, char *why, size_t why_bytes)
+{
+    if (info->st_uid == geteuid() || info->st_uid == 0) return true;
+    return refuse(why, why_bytes, "%s: it belongs to user %u; allowed are root and whom this program runs as (%u)",
+                  path, (unsigned)info->st_uid, (unsigned)geteuid());
+}
+
 static bool check_access(int fd, const char *path, bool secret, char *why, size_t why_bytes)
 {
     struct stat info;
     if (fstat(fd, &info) != 0) return refuse(why, why_bytes, "%s: %s", path, strerror(errno));
     if (!S_ISREG(info.st_mode)) return refuse(why, why_bytes, "%s: it is no file", path);
+    if (!check_owner(&info, path, why, why_bytes)) return false;
     if (secret && (info.st_mode & FOR_OTHERS) != 0)
         return refuse(why, why_bytes, "%s: others have access to this secret key (mode %04o); allowed is 0600", path,
                       info.st_mode & 07777);
@@ -226,6 +235,7 @@ bool keys_check_folder(const char *path, char *why, size_t why_bytes)
     struct stat info;
     if (stat(path, &info) != 0) return refuse(why, why_bytes, "%s: %s", path, strerror(errno));
     if (!S_ISDIR(info.st_mode)) return refuse(why, why_bytes, "%s: it is no folder", path);
+    if (!check_owner(&info, path, why, why_bytes)) return false;
     if ((info.st_mode & WRITE_OTHERS) == 0) return true;
     return refuse(why, why_bytes, "%s: others may write to this folder of keys (mode %04o); allowed is 0700", path,
                   info.st_mode & 07777);

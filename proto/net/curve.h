@@ -33,9 +33,9 @@ bool key_name_is_sound(const char *name);
 /* A new pair. False: out of random bytes, or a ZeroMQ without CURVE. */
 bool key_make(struct key *key, enum key_role role, const char *name);
 
-/* Reads a file. With `secret` it must hold the secret key, which belongs to the public one, and nobody but
- * its owner may have access; without it must not hold one, and nobody else may write it.
- * False: `why` is one line with the path, and errno that of a file that could not be opened. */
+/* Reads a file, which belongs to whom the process runs as, or to root. With `secret` it must hold the secret key, which
+ * belongs to the public one, and nobody but its owner may have access; without it must not hold one, and nobody else
+ * may write it. False: `why` is one line with the path, and errno that of a file that could not be opened. */
 bool key_read(const char *path, bool secret, struct key *key, char *why, size_t why_bytes);
 
 /* Writes a new file of mode 0600, whole and on disk or not at all; never over another one. With `secret`
@@ -54,9 +54,9 @@ const char *keys_choose(const char *flag);
 
 /* Reads what a program of the role needs: KEY_SERVER server.key; KEY_AGGREGATOR that and its own key;
  * KEY_WORKER server.pub and its own; KEY_CLIENT server.pub and admin.key or, if there is none, client.key.
- * A folder that others may write to is refused. False: `why` is one line. */
+ * A folder that others own or may write to is refused. False: `why` is one line. */
 bool keys_open(struct keys *keys, const char *folder, enum key_role role, char *why, size_t why_bytes);
 void keys_close(struct keys *keys); /* wipes the secrets */
 
-/* Whether others cannot write to the folder. False: `why` is one line with the path. */
+/* Whether others neither own the folder nor can write to it. False: `why` is one line with the path. */
 bool keys_check_folder(const char *path, char *why, size_t why_bytes);

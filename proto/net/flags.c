@@ -95,6 +95,12 @@ static bool read_line(const struct flag_table *table, void *context, char *line,
     return apply_line(table, context, trim(text), trim(equals + 1), why);
 }
 
+/* A line that was cut would go on as one of its own, even behind a #. */
+static bool is_whole(FILE *file, const char *line)
+{
+    return strchr(line, '\n') != NULL || feof(file);
+}
+
 static bool read_config(const struct flag_table *table, void *context, const char *path)
 {
     char line[CONFIG_LINE_BYTES], why[FLAG_WHY_BYTES] = "out of memory";
@@ -102,7 +108,10 @@ static bool read_config(const struct flag_table *table, void *context, const cha
     bool good = file != NULL;
     if (!good) fprintf(stderr, "%s: %s: %s\n", table->program, path, strerror(errno));
     for (unsigned number = 1; good && fgets(line, sizeof line, file) != NULL; number++) {
-        good = read_line(table, context, line, why);
+        good = is_whole(file, line);
+        if (!good)
+            snprintf(why, sizeof why, "the line is too long: at most %d bytes are allowed", CONFIG_LINE_BYTES - 2);
+        good = good && read_line(table, context, line, why);
         if (!good) fprintf(stderr, "%s:%u: %s\n", path, number, why);
     }
     if (file != NULL) fclose(file);

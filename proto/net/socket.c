@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -95,6 +96,7 @@ bool net_use_keys(struct net *net, const struct keys *keys, char *why, size_t wh
         snprintf(why, why_bytes, "this ZeroMQ has no CURVE, which keys need");
         return false;
     }
+    prctl(PR_SET_DUMPABLE, 0); /* a core would hold the secret keys, and outlive them */
     net->keys = keys;
     if (keys->server.secret_text[0] == 0) return true;
     net->zap = zap_open(net->context, keys->folder, why, why_bytes);

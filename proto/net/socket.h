@@ -26,7 +26,8 @@ struct socket; /* a ROUTER or a DEALER */
 struct net *net_open(void);      /* NULL: out of memory or handles */
 void net_close(struct net *net); /* after its sockets; waits at most their linger time (1 s) */
 
-/* The keys of every TCP socket that is opened from now on; borrowed until net_close. A program that binds
+/* The keys of every TCP socket that is opened from now on; borrowed until net_close. The process leaves no core
+ * dump from then on, and only root may trace it. A program that binds
  * also gets the thread of zap.h. False: `why` holds one line. */
 bool net_use_keys(struct net *net, const struct keys *keys, char *why, size_t why_bytes);
 

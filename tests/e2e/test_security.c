@@ -176,6 +176,16 @@ Test(security, what_is_no_endpoint_is_bad_usage_with_keys_and_without)
     cr_expect_not(exists("s"), "nothing is started");
 }
 
+Test(security, a_long_line_of_a_configuration_file_is_refused_and_its_end_is_no_line)
+{
+    char text[2048];
+    snprintf(text, sizeof text, "state = s\n#%*s\n", 1100, "bind = ipc://b");
+    write_text("broker.conf", text);
+    expect_refusal(run_program("goldthread-broker", CASE("--config", "broker.conf")), 2,
+                   "broker.conf:2: the line is too long: at most 1022 bytes are allowed");
+    cr_expect_not(exists("s"), "nothing is started");
+}
+
 Test(security, keys_that_others_can_read_are_refused)
 {
     make_keys(CASE("keygen", "keys"));

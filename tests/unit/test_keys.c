@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../skip.h"
 #include "net/curve.h"
 #include "net/socket.h"
 
@@ -110,6 +111,26 @@ Test(keys, a_secret_that_others_have_access_to_is_refused)
     }
     cr_assert_eq(chmod("w.key", 0400), 0);
     cr_expect(key_read("w.key", true, &back, why, sizeof why), "%s", why);
+}
+
+Test(keys, what_belongs_to_somebody_else_is_refused)
+{
+    enum { SOMEBODY = 65534 };
+    if (geteuid() != 0) skip_visibly("only root can give files away");
+    const struct key key = new_key(KEY_WORKER, "w");
+    struct key back;
+    cr_assert(key_write("w.key", true, &key, why, sizeof why) && key_write("w.pub", false, &key, why, sizeof why));
+    cr_assert(chown("w.key", SOMEBODY, (gid_t)-1) == 0 && chown("w.pub", SOMEBODY, (gid_t)-1) == 0);
+    cr_expect_not(key_read("w.key", true, &back, why, sizeof why));
+    cr_expect_not_null(strstr(why, "w.key: it belongs to user 65534; allowed are root"), "%s", why);
+    cr_expect_not(key_read("w.pub", false, &back, why, sizeof why), "its owner could let in whom he likes");
+    mkdir("d", 0700);
+    cr_assert_eq(chmod(".", 0755), 0);
+    cr_assert_eq(chown("d", SOMEBODY, (gid_t)-1), 0);
+    cr_expect_not(keys_check_folder("d", why, sizeof why));
+    cr_assert_eq(seteuid(SOMEBODY), 0);
+    cr_expect(keys_check_folder("d", why, sizeof why), "its own: %s", why);
+    cr_assert_eq(seteuid(0), 0);
 }
 
 Test(keys, a_public_key_may_be_read_by_others_but_not_written)

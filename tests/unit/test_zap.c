@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -184,6 +185,14 @@ Test(zap, an_unknown_key_a_wrong_server_and_a_caller_without_keys_get_nothing)
     call(&caller, stage, &known, stage->keys.server.public_text);
     cr_expect(is_heard(stage, caller.socket, PATIENCE_MS), "the server goes on");
     hang_up(&caller);
+    close_stage(stage);
+}
+
+Test(zap, a_process_with_keys_leaves_no_core_dump)
+{
+    cr_assert_eq(prctl(PR_GET_DUMPABLE), 1);
+    struct stage *stage = open_stage();
+    cr_expect_eq(prctl(PR_GET_DUMPABLE), 0);
     close_stage(stage);
 }
 
