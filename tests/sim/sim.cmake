@@ -47,6 +47,9 @@ sim_plant(whole_lease broker/broker.c
           "if (ledger_is_open(ledger) && !add_done(step, ledger, blocks)) {"
           "if (ledger_is_open(ledger) && !add_done(step, ledger, lease != NULL ? lease->blocks : blocks)) {"
           100 "which the aggregator does not hold")
+sim_plant(unkept_parked broker/broker.c "if (ledger->parked_changed) emit(step, BROKER_KEEP_PARKED)"
+          "if (ledger->parked_changed && ledger->parked_count > 0) emit(step, BROKER_KEEP_PARKED)"
+          400 "parked blocks and has")
 sim_plant(old_tokens broker/lease.c "(seed & SERIAL_FIRST_MASK) + 1" "(seed & 0) + 1" 100 "is lent twice")
 sim_plant(never_lost broker/ledger.c "const bool lost = waited && " "const bool lost = waited && now_ms == 0 && "
           400 "no end in sight")

@@ -17,6 +17,11 @@ struct sweep_row { /* what stands before the sweep's bytes */
     char text[MESSAGE_TEXT_BYTES];
 };
 
+struct share_row {
+    uint32_t priority, weight;
+    char tenant[MESSAGE_NAME_BYTES];
+};
+
 static struct disk_key key_of(enum disk_table table, const struct digest *id, uint64_t a)
 {
     return (struct disk_key){.table = table, .id = *id, .a = a};
@@ -40,13 +45,6 @@ static bool put_sweep(struct world *world, const struct ledger *ledger, struct s
     const bool put = disk_put(&world->broker_disk, &key, buffer_span(&value));
     buffer_free(&value);
     return put;
-}
-
-static bool keep_sweep(struct world *world, const struct ledger *ledger, const struct broker_effect *effect)
-{
-    const struct disk_key key = key_of(TABLE_POPULATION, &ledger->population, 0);
-    if (effect->keep.population.size > 0 && !disk_put(&world->broker_disk, &key, effect->keep.population)) return false;
-    return put_sweep(world, ledger, effect->keep.sweep);
 }
 
 static bool keep_state(struct world *world, const struct ledger *ledger)
@@ -77,10 +75,11 @@ static void drop_if_inside(void *context, struct disk_row *row)
     dropping->done = disk_drop(dropping->disk, &key) && dropping->done;
 }
 
-static bool drop_done(struct world *world, const struct digest *sweep, uint64_t first, uint64_t end)
+static bool drop_rows(struct world *world, enum disk_table table, const struct digest *sweep, uint64_t first,
+                      uint64_t end)
 {
     struct dropping dropping = {&world->broker_disk, sweep, first, end, true};
-    disk_each(&world->broker_disk, TABLE_DONE, drop_if_inside, &dropping);
+    disk_each(&world->broker_disk, table, drop_if_inside, &dropping);
     return dropping.done;
 }
 
@@ -92,10 +91,46 @@ static bool put_done(struct world *world, const struct digest *sweep, struct blo
 
 static bool keep_ranges(struct world *world, const struct ledger *ledger)
 {
-    bool kept = drop_done(world, &ledger->sweep, 0, UINT64_MAX);
+    bool kept = drop_rows(world, TABLE_DONE, &ledger->sweep, 0, UINT64_MAX);
     for (size_t at = 0; at < ledger->done.count && kept; at++)
         kept = put_done(world, &ledger->sweep, ledger->done.items[at]);
     return kept;
+}
+
+static bool keep_parked(struct world *world, const struct ledger *ledger)
+{
+    bool kept = drop_rows(world, TABLE_PARKED, &ledger->sweep, 0, UINT64_MAX);
+    for (uint32_t at = 0; at < ledger->parked_count && kept; at++) {
+        const struct disk_key key = key_of(TABLE_PARKED, &ledger->sweep, ledger->parked[at].block);
+        kept = disk_put(&world->broker_disk, &key,
+                        (struct span){(const uint8_t *)&ledger->parked[at], sizeof ledger->parked[at]});
+    }
+    return kept;
+}
+
+static struct share_row share_of(const struct ledger *ledger)
+{
+    struct share_row row;
+    memset(&row, 0, sizeof row);
+    row.priority = ledger->priority;
+    row.weight = ledger->weight;
+    memcpy(row.tenant, ledger->tenant, sizeof row.tenant);
+    return row;
+}
+
+static bool keep_share(struct world *world, const struct ledger *ledger)
+{
+    const struct share_row row = share_of(ledger);
+    const struct disk_key key = key_of(TABLE_SHARE, &ledger->sweep, 0);
+    return disk_put(&world->broker_disk, &key, (struct span){(const uint8_t *)&row, sizeof row});
+}
+
+static bool keep_sweep(struct world *world, const struct ledger *ledger, const struct broker_effect *effect)
+{
+    const struct disk_key key = key_of(TABLE_POPULATION, &ledger->population, 0);
+    if (effect->keep.population.size > 0 && !disk_put(&world->broker_disk, &key, effect->keep.population)) return false;
+    return put_sweep(world, ledger, effect->keep.sweep) && keep_ranges(world, ledger) && keep_parked(world, ledger) &&
+           keep_share(world, ledger);
 }
 
 /* Unless somebody lied or a store was lost, what is done here is on the aggregator's disk. */
@@ -131,14 +166,47 @@ static bool keep(struct world *world, const struct broker_effect *effect)
     case BROKER_KEEP_STATE:
         return keep_state(world, ledger);
     case BROKER_KEEP_DONE:
-        return drop_done(world, &ledger->sweep, effect->blocks.first, range_end(effect->blocks)) &&
+        return drop_rows(world, TABLE_DONE, &ledger->sweep, effect->blocks.first, range_end(effect->blocks)) &&
                put_done(world, &ledger->sweep, effect->blocks);
-    default:
+    case BROKER_KEEP_RANGES:
         return keep_ranges(world, ledger);
+    case BROKER_KEEP_SHARE:
+        return keep_share(world, ledger);
+    case BROKER_KEEP_PARKED:
+        return keep_parked(world, ledger);
+    default:
+        world_fail(world, "the broker keeps what no journal knows");
+        return false;
     }
 }
 
 /* Checks of what is told */
+
+struct counting {
+    const struct digest *sweep;
+    uint64_t rows;
+};
+
+static void count_row(void *context, struct disk_row *row)
+{
+    struct counting *counting = context;
+    counting->rows += digest_equal(&row->key.id, counting->sweep);
+}
+
+/* So are its parked blocks and its share. */
+static void check_kept_with(struct world *world, const struct ledger *ledger)
+{
+    struct counting counting = {&ledger->sweep, 0};
+    const struct disk_key key = key_of(TABLE_SHARE, &ledger->sweep, 0);
+    const struct disk_row *row = disk_find(&world->broker_disk, &key);
+    const struct share_row share = share_of(ledger);
+    disk_each(&world->broker_disk, TABLE_PARKED, count_row, &counting);
+    if (counting.rows != ledger->parked_count)
+        world_fail(world, "a sweep is told to have %u parked blocks and has %lu on disk", ledger->parked_count,
+                   counting.rows);
+    if (row == NULL || memcmp(row->value.data, &share, sizeof share) != 0)
+        world_fail(world, "a sweep is told of whose share is not on disk");
+}
 
 /* The durable state of a sweep is what the core says it is, whenever anybody hears of it. */
 static void check_told(struct world *world, const struct digest *id)
@@ -157,6 +225,7 @@ static void check_told(struct world *world, const struct digest *id)
     memcpy(&kept, row->value.data, sizeof kept);
     if (kept.state != ledger->state)
         world_fail(world, "a sweep is told to be in state %d and is in %d on disk", ledger->state, kept.state);
+    check_kept_with(world, ledger);
     world_sweep(world, id)->accepted = true;
 }
 
@@ -413,6 +482,24 @@ static void restore_done(void *context, struct disk_row *row)
         world_fail(world, "kept blocks %lu+%lu cannot be restored", blocks.first, blocks.count);
 }
 
+static void restore_parked(void *context, struct disk_row *row)
+{
+    struct world *world = context;
+    struct parked parked;
+    memcpy(&parked, row->value.data, sizeof parked);
+    if (!broker_restore_parked(world->broker.broker, &row->key.id, &parked))
+        world_fail(world, "parked block %lu cannot be restored", parked.block);
+}
+
+static void restore_share(void *context, struct disk_row *row)
+{
+    struct world *world = context;
+    struct share_row share;
+    memcpy(&share, row->value.data, sizeof share);
+    if (!broker_restore_share(world->broker.broker, &row->key.id, share.priority, share.weight, share.tenant))
+        world_fail(world, "a share cannot be restored");
+}
+
 void broker_host_start(struct world *world)
 {
     struct broker_host *host = &world->broker;
@@ -427,6 +514,8 @@ void broker_host_start(struct world *world)
     host->outbox_at = host->outbox_count = 0;
     disk_each(&world->broker_disk, TABLE_SWEEP, restore_sweep, world);
     disk_each(&world->broker_disk, TABLE_DONE, restore_done, world);
+    disk_each(&world->broker_disk, TABLE_PARKED, restore_parked, world);
+    disk_each(&world->broker_disk, TABLE_SHARE, restore_share, world);
     for (uint32_t at = 0; at < world->sweep_count; at++)
         if (world->sweeps[at].accepted && broker_sweep(host->broker, &world->sweeps[at].id) == NULL)
             world_fail(world, "a restarted broker has forgotten an accepted sweep");

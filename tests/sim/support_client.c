@@ -27,6 +27,9 @@ static void submit(struct world *world, uint32_t sweep)
     world->out.kind = MESSAGE_SUBMIT;
     world->out.submit.sweep = buffer_span(&world->sweeps[sweep].bytes);
     world->out.submit.population = buffer_span(&world->sweeps[sweep].population_bytes);
+    world->out.submit.priority = sweep % 2;
+    world->out.submit.weight = 1 + 5 * sweep;
+    strcpy(world->out.submit.tenant, sweep % 3 == 0 ? "one" : "other");
     ask(world, sweep, SLOT_BROKER);
 }
 

@@ -184,7 +184,7 @@ void world_recount_covered(struct world *world);
 bool world_is_covered(const struct sim_sweep *sweep, struct block_range blocks);
 void world_check_lease(struct world *world, uint64_t token);
 
-enum disk_table { TABLE_SWEEP = 1, TABLE_POPULATION, TABLE_DONE, TABLE_NODE, TABLE_RESULT };
+enum disk_table { TABLE_SWEEP = 1, TABLE_POPULATION, TABLE_DONE, TABLE_NODE, TABLE_PARKED, TABLE_SHARE };
 
 /* Hosts. start: makes the core from the disk. turn: one pass of the shell's loop. die: frees what is in
  * memory; the disk has been seen to. */
