@@ -69,3 +69,9 @@ sim_plant(early_done worker/session.c "if (part->state == PART_READY || late) se
         }
         if (part->state == PART_READY || late) send_part(step, part);"
           20 "as done, which are not on disk")
+sim_plant(never_copied broker/lending.c "if (twin == NULL) return copy(step, lease);" "if (twin == NULL) return false;"
+          200 "no end in sight")
+sim_plant(forgotten_twin broker/lending.c
+          "if (twin != NULL && range_common(blocks, twin->blocks).count > 0) kept = range_common(blocks, twin->blocks);"
+          "(void)twin;"
+          200 "the broker's state is not sound")

@@ -33,6 +33,8 @@ enum sim_fault {
     SIM_REPEATED,
     SIM_BLOCK_FAILED,
     SIM_STRAGGLED,
+    SIM_STUCK,  /* a worker that says that it is there began a part, and never ends it */
+    SIM_SLOWED, /* ... and takes a hundred times as long */
     SIM_LIED,
     SIM_CANCELLED,
     SIM_FAULT_COUNT
@@ -49,8 +51,9 @@ enum sim_plant {
 
 struct sim_setup {
     uint64_t seed;
-    bool calm;  /* one worker and no fault: what the others are compared with */
-    bool trace; /* every event goes to standard error */
+    bool calm;           /* one worker and no fault: what the others are compared with */
+    bool trace;          /* every event goes to standard error */
+    uint32_t stragglers; /* calm: so many workers that are stuck or slow come beside the one */
     enum sim_plant plant;
 };
 

@@ -9,6 +9,7 @@
 
 #define TURN_MESSAGES 64u /* as worker/main.c */
 #define UNSENT_DEPTH  3u
+#define SLOW_TIMES    100u
 
 static struct worker_host *worker_of(struct world *world, uint32_t host)
 {
@@ -70,6 +71,15 @@ static void load(struct world *world, struct worker_host *worker, const struct s
         world_fail(world, "a worker loads over the sweep that it computes");
 }
 
+/* For as long as the world lasts, and not for some time as SIM_STRAGGLED. */
+static void straggle(struct world *world, struct worker_host *worker)
+{
+    if (worker->pace == SIM_FAULT_COUNT) return;
+    world->report->faults[worker->pace]++;
+    if (worker->pace == SIM_STUCK) worker->job_due_ms = UINT64_MAX;
+    else worker->job_due_ms += (SLOW_TIMES - 1) * (worker->job_due_ms - world->now_ms);
+}
+
 static void compute(struct world *world, struct worker_host *worker, const struct session_effect *effect)
 {
     const uint64_t blocks = UINT64_C(1) << effect->level;
@@ -83,6 +93,7 @@ static void compute(struct world *world, struct worker_host *worker, const struc
     worker->job_due_ms = world->now_ms + worker->job_us / 1000;
     if (world_trouble(world, SIM_STRAGGLED, world->limits.slow_ppm))
         worker->job_due_ms += world_draw(world, 4 * world->limits.lease_ms);
+    straggle(world, worker);
     worker->job_us %= 1000;
     worker->job_failed = world_trouble(world, SIM_BLOCK_FAILED, world->limits.fail_ppm);
 }
@@ -114,7 +125,7 @@ static void carry_out(struct world *world, uint32_t host, const struct session_e
         break;
     case SESSION_ABORT:
         worker->job_failed = true;
-        if (worker->job_due_ms > world->now_ms) worker->job_due_ms = world->now_ms;
+        if (worker->pace != SIM_STUCK && worker->job_due_ms > world->now_ms) worker->job_due_ms = world->now_ms;
         break;
     case SESSION_DROP:
         worker->parts[effect->slot] = (struct span){0};
@@ -309,8 +320,9 @@ void worker_host_start(struct world *world, uint32_t host)
     char name[MESSAGE_NAME_BYTES];
     struct worker_host *worker = worker_of(world, host);
     const bool lies = worker->lies;
+    const enum sim_fault pace = worker->pace;
     snprintf(name, sizeof name, "w%u", host);
-    *worker = (struct worker_host){.lies = lies};
+    *worker = (struct worker_host){.lies = lies, .pace = pace};
     const struct session_setup setup = {
         .name = name, .program = "sim", .instance = world_draw(world, UINT64_MAX), .built_in_population = {{1}}};
     worker->session = session_new(&setup);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "digest.h"
+#include "lending.h"
 #include "population_codec.h"
 #include "support_nodes.h"
 #include "sweep_codec.h"
@@ -673,13 +674,24 @@ static void set_calm_limits(struct world *world)
                                           .block_us = 500};
 }
 
+/* No more than a lease has copies, so that one of those that get it is quick. */
+static void choose_stragglers(struct world *world)
+{
+    const uint32_t others = world->worker_count - 1, most = others < LENDING_COPIES_MAX ? others : LENDING_COPIES_MAX;
+    uint32_t count = world->setup.stragglers;
+    if (!world->setup.calm && world_draw(world, 4) == 0) count = (uint32_t)world_draw(world, most + 1);
+    for (uint32_t at = 0; at < world->worker_count; at++) world->workers[at].pace = SIM_FAULT_COUNT;
+    for (uint32_t at = 0; at < count; at++)
+        world->workers[at].pace = world_draw(world, 2) == 0 ? SIM_STUCK : SIM_SLOWED;
+}
+
 static void open_world(struct world *world)
 {
     world->dice = world->setup.seed * UINT64_C(0xd1342543de82ef95);
     world->sweep_count = 1 + (uint32_t)world_draw(world, SIM_SWEEPS_MAX);
     world->worker_count = 1 + (uint32_t)world_draw(world, SIM_WORKERS_MAX);
     for (uint32_t at = 0; at < world->sweep_count; at++) make_sweep(world, at);
-    if (world->setup.calm) world->worker_count = 1;
+    if (world->setup.calm) world->worker_count = 1 + world->setup.stragglers;
     world->report->workers = world->worker_count;
     world->report->sweep_count = world->sweep_count;
     world->host_count = HOST_WORKERS + world->worker_count;
@@ -688,6 +700,7 @@ static void open_world(struct world *world)
     if (world->setup.calm) set_calm_limits(world);
     for (uint32_t at = 0; at < world->worker_count; at++)
         world->workers[at].lies = world->limits.lie_ppm > 0 && world_draw(world, 3) == 0;
+    choose_stragglers(world);
     for (uint32_t host = 0; host < world->host_count; host++) start_host(world, host);
     world_at(world, world->limits.trouble_ms, WORLD_HEAL, HOSTS_MAX, 0, 0);
     if (!world->setup.calm) world_at(world, world_draw(world, 2000), WORLD_TROUBLE, 0, 0, 0);
@@ -812,6 +825,8 @@ const char *sim_fault_name(enum sim_fault fault)
         [SIM_VANISHED] = "messages vanished",
         [SIM_REPEATED] = "message repeated",
         [SIM_BLOCK_FAILED] = "block failed",
+        [SIM_STUCK] = "worker stuck",
+        [SIM_SLOWED] = "worker slow",
         [SIM_STRAGGLED] = "straggled",
         [SIM_LIED] = "lied",
         [SIM_CANCELLED] = "cancelled",

@@ -88,6 +88,7 @@ struct aggregator_host {
 struct worker_host {
     struct session *session;
     bool blocked[NETWORK_SLOTS], lies, computing;
+    enum sim_fault pace; /* SIM_STUCK, SIM_SLOWED; or SIM_FAULT_COUNT: as it should be */
     struct session_effect job;
     uint64_t job_started_ms, job_due_ms, job_us;
     bool job_failed;

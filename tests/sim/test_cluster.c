@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "digest.h"
+#include "lending.h"
 #include "support_nodes.h"
 #include "support_sim.h"
 
@@ -92,6 +93,23 @@ Test(cluster, one_worker_undisturbed_gives_the_result_of_the_plain_fold, .timeou
         }
         for (enum sim_fault fault = 0; fault < SIM_FAULT_COUNT; fault++)
             cr_assert_eq(report.faults[fault], 0, "seed %lu: %s", seed, sim_fault_name(fault));
+    }
+}
+
+/* One more than the time that a block waits until each straggler has had it. */
+#define STRAGGLERS_MS (LENDING_UNMEASURED_MS << LENDING_COPIES_MAX)
+
+Test(cluster, workers_that_say_they_are_there_and_do_not_finish_hold_up_no_sweep, .timeout = 600)
+{
+    for (uint64_t seed = 1; seed <= SEEDS_CALM; seed++) {
+        const uint32_t stragglers = 1 + (uint32_t)seed % LENDING_COPIES_MAX;
+        struct sim_report alone, report;
+        run(seed, true, &alone);
+        sim_run(&(struct sim_setup){.seed = seed, .calm = true, .stragglers = stragglers}, &report);
+        cr_assert_not(report.failed, "seed %lu %s", seed, report.why);
+        cr_assert_gt(report.faults[SIM_STUCK] + report.faults[SIM_SLOWED], 0, "seed %lu", seed);
+        cr_assert_leq(report.ended_ms, alone.ended_ms + STRAGGLERS_MS, "seed %lu: %lu ms, %lu ms without", seed,
+                      report.ended_ms, alone.ended_ms);
     }
 }
 
