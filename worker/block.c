@@ -37,6 +37,8 @@ struct block_runner {
     double *store;         /* [kept_count][stride]: the figures of one column and area, draw by draw */
     size_t stride;
     bool failed[PLAN_BLOCK_DRAWS_MAX]; /* by draw of the block, in any scenario and area */
+    bool (*stop)(void *context);       /* borrowed while a tree is run; else NULL */
+    void *context;
 };
 
 /* --- memory --- */
@@ -158,24 +160,33 @@ static void apply_settings(struct block_runner *runner, const struct sweep_scena
     }
 }
 
-/* The batch whose first draw of the sweep is `first`, for all scenarios. */
-static void run_batch(struct block_runner *runner, const struct slice *slice, uint64_t first, size_t batch)
+/* A block may take minutes, and nobody may want it any more. */
+static bool is_stopped(const struct block_runner *runner)
+{
+    return runner->stop != NULL && runner->stop(runner->context);
+}
+
+/* The batch whose first draw of the sweep is `first`, for all scenarios. False: stopped. */
+static bool run_batch(struct block_runner *runner, const struct slice *slice, uint64_t first, size_t batch)
 {
     const struct plan *plan = runner->plan;
     uint32_t failed = 0;
     design_row(runner->design, 0, first, runner->draws, NULL);
     for (size_t scenario = 0; scenario < plan->sweep->scenario_count; scenario++) {
+        if (is_stopped(runner)) return false;
         apply_settings(runner, &plan->sweep->scenarios[scenario]);
         failed |= plan->model->run(slice->run, (const model_lanes *)runner->values, parts_of(runner, batch, scenario));
     }
     for (size_t lane = 0; lane < runner->width; lane++)
         if (failed >> lane & 1) runner->failed[batch * runner->width + lane] = true;
+    return true;
 }
 
-static void run_slice(struct block_runner *runner, const struct slice *slice, uint64_t first, size_t draws)
+static bool run_slice(struct block_runner *runner, const struct slice *slice, uint64_t first, size_t draws)
 {
     for (size_t batch = 0; batch * runner->width < draws; batch++)
-        run_batch(runner, slice, first + batch * runner->width, batch);
+        if (!run_batch(runner, slice, first + batch * runner->width, batch)) return false;
+    return true;
 }
 
 /* --- tallying: parts to figures to tallies --- */
@@ -231,6 +242,7 @@ static bool tally_slice(struct block_runner *runner, const struct slice *slice, 
 {
     const struct plan *plan = runner->plan;
     for (size_t area = 0; area < slice->setup.area_count; area++) {
+        if (is_stopped(runner)) return false;
         for (size_t column = 0; column < plan->column_count; column++) {
             measure(runner, slice, column, area, node->draws);
             if (!tally_figures(runner, node, plan_figure(plan, column, slice->first_area + area, 0))) return false;
@@ -246,11 +258,12 @@ static bool tally_slice(struct block_runner *runner, const struct slice *slice, 
 static bool fill(struct block_runner *runner, struct node *node, uint64_t first)
 {
     memset(runner->failed, 0, sizeof runner->failed);
-    for (size_t at = 0; at < runner->slice_count; at++) run_slice(runner, &runner->slices[at], first, node->draws);
+    for (size_t at = 0; at < runner->slice_count; at++)
+        if (!run_slice(runner, &runner->slices[at], first, node->draws)) return false;
     for (size_t draw = 0; draw < node->draws; draw++) node->failed_draws += runner->failed[draw];
     for (size_t at = 0; at < runner->slice_count; at++) {
         const struct slice *slice = &runner->slices[runner->slice_count - 1 - at];
-        if (at > 0) run_slice(runner, slice, first, node->draws);
+        if (at > 0 && !run_slice(runner, slice, first, node->draws)) return false;
         if (!tally_slice(runner, slice, node)) return false;
     }
     return true;
@@ -271,17 +284,26 @@ struct node *block_run(struct block_runner *runner, uint64_t block)
     return node;
 }
 
-struct node *block_run_tree(struct block_runner *runner, uint32_t level, uint64_t index, bool (*stop)(void *context),
-                            void *context, uint64_t *failed)
+static struct node *run_tree(struct block_runner *runner, uint32_t level, uint64_t index, uint64_t *failed)
 {
     if (level == 0) {
         *failed = index;
-        return stop(context) ? NULL : block_run(runner, index);
+        return block_run(runner, index);
     }
-    struct node *left = block_run_tree(runner, level - 1, index * 2, stop, context, failed);
-    struct node *right = left != NULL ? block_run_tree(runner, level - 1, index * 2 + 1, stop, context, failed) : NULL;
+    struct node *left = run_tree(runner, level - 1, index * 2, failed);
+    struct node *right = left != NULL ? run_tree(runner, level - 1, index * 2 + 1, failed) : NULL;
     struct node *node = right != NULL ? node_merge(left, right) : NULL;
     node_free(left);
     node_free(right);
+    return node;
+}
+
+struct node *block_run_tree(struct block_runner *runner, uint32_t level, uint64_t index, bool (*stop)(void *context),
+                            void *context, uint64_t *failed)
+{
+    runner->stop = stop;
+    runner->context = context;
+    struct node *node = run_tree(runner, level, index, failed);
+    runner->stop = NULL;
     return node;
 }

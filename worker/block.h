@@ -19,7 +19,8 @@ void block_runner_free(struct block_runner *runner);
 struct node *block_run(struct block_runner *runner, uint64_t block);
 
 /* Runs the blocks of node (level, index), one after another, and folds them on the way: about `level` nodes
- * are in memory at once. stop is asked before each block; `*failed` is then, and when memory runs out, the
- * block that was not done. NULL: stopped, or out of memory. The caller frees the node. */
+ * are in memory at once. stop is asked before each run of the model, of up to MODEL_LANES draws of one scenario,
+ * and each area that is tallied; `*failed` is then, and when memory runs out, the block that was not done. NULL:
+ * stopped, or out of memory. The caller frees the node. */
 struct node *block_run_tree(struct block_runner *runner, uint32_t level, uint64_t index, bool (*stop)(void *context),
                             void *context, uint64_t *failed);

@@ -36,7 +36,7 @@ bool computer_load_population(struct computer *computer, uint32_t place, struct 
 /* Starts a part; the one before must have been taken. */
 void computer_start(struct computer *computer, uint32_t slot, uint32_t place, uint32_t level, uint64_t index);
 
-/* Ends the running part, if any, before its next block; it is then taken as a failure. */
+/* Ends the running part, if any, within a run of the model; it is then taken as a failure. */
 void computer_abort(struct computer *computer);
 
 /* Can be read when a part is through. */

@@ -229,7 +229,6 @@ Test(block, a_tree_of_blocks_is_the_merge_of_its_halves)
     node_encode(merged, &merged_bytes);
     node_encode(tree, &tree_bytes);
     cr_assert(same_bytes(&merged_bytes, &tree_bytes));
-    cr_assert_eq(patience.asked, 4, "before each block");
     buffer_free(&merged_bytes);
     buffer_free(&tree_bytes);
     node_free(tree);
@@ -246,13 +245,34 @@ Test(block, a_tree_that_is_stopped_names_the_block_that_was_not_done)
     sweep.draws_per_block = 1;
     struct plan *plan = make_plan();
     struct block_runner *runner = make_runner(plan);
-    for (uint64_t stops_at = 0; stops_at < 4; stops_at++) {
+    struct patience whole = {.stops_at = UINT64_MAX};
+    uint64_t failed = 0;
+    node_free(block_run_tree(runner, 2, 1, is_out_of_patience, &whole, &failed));
+    cr_assert_eq(whole.asked, 4 * (2 + 3), "two scenarios are run and three areas tallied of each block");
+    for (uint64_t stops_at = 0; stops_at < whole.asked; stops_at++) {
         struct patience patience = {.stops_at = stops_at};
-        uint64_t failed = 0;
         cr_assert_null(block_run_tree(runner, 2, 1, is_out_of_patience, &patience, &failed));
-        cr_assert_eq(failed, 4 + stops_at);
+        cr_assert_eq(failed, 4 + stops_at / (2 + 3));
         cr_assert_eq(patience.asked, stops_at + 1, "and nothing is run behind it");
     }
+    block_runner_free(runner);
+    plan_free(plan);
+}
+
+Test(block, a_long_block_can_be_stopped_and_leaves_no_trace)
+{
+    linear_sweep(&sweep, 2 * PLAN_BLOCK_DRAWS_MAX);
+    struct plan *plan = make_plan();
+    struct block_runner *runner = make_runner(plan);
+    struct buffer before = run_bytes(runner, 1);
+    struct patience patience = {.stops_at = 5};
+    uint64_t failed = 0;
+    cr_assert_null(block_run_tree(runner, 0, 0, is_out_of_patience, &patience, &failed));
+    cr_assert(failed == 0 && patience.asked == 6);
+    struct buffer after = run_bytes(runner, 1);
+    cr_assert(same_bytes(&before, &after));
+    buffer_free(&before);
+    buffer_free(&after);
     block_runner_free(runner);
     plan_free(plan);
 }
