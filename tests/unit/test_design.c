@@ -218,9 +218,9 @@ Test(design, an_impossible_design_is_refused_by_name)
     cr_assert_eq(strncmp(why, "value.grade_gbp: sigma is not above 0", 37), 0, "%s", why);
     free(sweep);
 
-    sweep = sweep_with((enum design_method)7, 1);
+    sweep = sweep_with(DESIGN_METHOD_COUNT, 1);
     cr_assert_null(design_new(sweep, why, sizeof why));
-    cr_assert_not_null(strstr(why, "unknown design method 7"), "%s", why);
+    cr_assert_not_null(strstr(why, "unknown design method 10"), "%s", why);
     free(sweep);
 
     sweep = sweep_with(DESIGN_RANDOM, 1);

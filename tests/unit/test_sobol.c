@@ -120,7 +120,7 @@ Test(sobol, first_points_of_two_dimensions_are_the_known_ones)
     static const double known[][2] = {{0, 0},         {0.5, 0.5},     {0.75, 0.25},  {0.25, 0.75},
                                       {0.375, 0.375}, {0.875, 0.875}, {0.625, 0.125}};
     struct sobol_axis axes[2];
-    for (uint32_t at = 0; at < 2; at++) sobol_axis_init(&axes[at], at, 1);
+    for (uint32_t at = 0; at < 2; at++) sobol_axis_init(&axes[at], at, 1, 0);
     for (uint64_t index = 0; index < sizeof known / sizeof known[0]; index++)
         for (int at = 0; at < 2; at++) {
             double x = plain(&axes[at], index);
@@ -161,7 +161,7 @@ Test(sobol, digits_agree_with_the_textbook_recurrence)
     static const uint64_t indices[] = {0, 1, 2, 3, 63, 1000, 123456789, (UINT64_C(1) << 40) - 1};
     for (uint32_t dimension = 0; dimension < SOBOL_DIMENSIONS; dimension++) {
         struct sobol_axis axis;
-        sobol_axis_init(&axis, dimension, 5);
+        sobol_axis_init(&axis, dimension, 5, 0);
         for (size_t at = 0; at < sizeof indices / sizeof indices[0]; at++)
             cr_assert_eq(sobol_digits(&axis, indices[at]), slow_digits(dimension, indices[at]),
                          "dimension %u, point %ju", dimension, (uintmax_t)indices[at]);
@@ -174,7 +174,7 @@ Test(sobol, stepping_gives_the_same_points_as_jumping)
     for (uint32_t dimension = 0; dimension < SOBOL_DIMENSIONS; dimension += 51)
         for (size_t at = 0; at < sizeof starts / sizeof starts[0]; at++) {
             struct sobol_axis axis;
-            sobol_axis_init(&axis, dimension, 5);
+            sobol_axis_init(&axis, dimension, 5, 0);
             uint64_t digits = sobol_digits(&axis, starts[at]);
             for (uint64_t index = starts[at]; index < starts[at] + 40; index++) {
                 cr_assert_eq(digits, sobol_digits(&axis, index), "dimension %u, point %ju", dimension,
@@ -187,7 +187,7 @@ Test(sobol, stepping_gives_the_same_points_as_jumping)
 Test(sobol, a_digit_is_flipped_by_the_digits_before_it_only)
 {
     struct sobol_axis axis;
-    sobol_axis_init(&axis, 3, 11);
+    sobol_axis_init(&axis, 3, 11, 0);
     for (uint64_t trial = 0; trial < 200; trial++) {
         uint64_t digits = philox_at(1, PHILOX_RANDOM_DESIGN, 0, trial).low;
         uint64_t before = sobol_scramble(&axis, digits);
@@ -206,7 +206,7 @@ static void fill_flips(uint32_t dimension, int levels, uint64_t (*flips)[FLIP_WO
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct sobol_axis axis;
-        sobol_axis_init(&axis, dimension, seed);
+        sobol_axis_init(&axis, dimension, seed, 0);
         size_t node = 0;
         for (int level = 0; level < levels; level++)
             for (uint64_t prefix = 0; prefix < UINT64_C(1) << level; prefix++)
@@ -282,7 +282,7 @@ Test(sobol, scrambled_points_of_two_dimensions_are_a_perfect_net)
     static unsigned char counts[1 << M];
     for (uint64_t seed = 0; seed < 4; seed++) {
         struct sobol_axis axes[2];
-        for (uint32_t at = 0; at < 2; at++) sobol_axis_init(&axes[at], at, seed);
+        for (uint32_t at = 0; at < 2; at++) sobol_axis_init(&axes[at], at, seed, 0);
         for (uint64_t block = 0; block < 3; block++)
             for (int split = 0; split <= M; split++) {
                 memset(counts, 0, sizeof counts);
@@ -303,7 +303,7 @@ Test(sobol, every_dimension_is_stratified_in_every_block)
     enum { M = 10 };
     for (uint32_t dimension = 0; dimension < SOBOL_DIMENSIONS; dimension++) {
         struct sobol_axis axis;
-        sobol_axis_init(&axis, dimension, 77);
+        sobol_axis_init(&axis, dimension, 77, 0);
         for (uint64_t block = 0; block < 2; block++) {
             unsigned char counts[1 << M] = {0};
             for (uint64_t index = block << M; index < (block + 1) << M; index++)
@@ -325,14 +325,14 @@ Test(sobol, coordinates_are_inside_0_and_1)
 Test(sobol, each_seed_and_each_dimension_has_its_own_scramble)
 {
     struct sobol_axis base, other;
-    sobol_axis_init(&base, 4, 1);
+    sobol_axis_init(&base, 4, 1, 0);
     static const uint64_t seeds[] = {0, 2, UINT64_C(1) << 32 | 1, UINT64_MAX};
     for (size_t at = 0; at < 4; at++) {
-        sobol_axis_init(&other, 4, seeds[at]);
+        sobol_axis_init(&other, 4, seeds[at], 0);
         cr_assert_eq(sobol_digits(&other, 99), sobol_digits(&base, 99), "the seed does not move the points themselves");
         cr_assert_neq(sobol_scramble(&other, 99), sobol_scramble(&base, 99), "seed %ju", (uintmax_t)seeds[at]);
     }
-    sobol_axis_init(&other, 5, 1);
+    sobol_axis_init(&other, 5, 1, 0);
     cr_assert_neq(sobol_scramble(&other, 99), sobol_scramble(&base, 99));
 }
 
@@ -349,7 +349,7 @@ static double integrand(const double *x)
 static double estimate(bool sobol, uint64_t seed, uint64_t draws)
 {
     struct sobol_axis axes[INTEGRAND_DIMENSIONS];
-    for (uint32_t at = 0; at < INTEGRAND_DIMENSIONS; at++) sobol_axis_init(&axes[at], at, seed);
+    for (uint32_t at = 0; at < INTEGRAND_DIMENSIONS; at++) sobol_axis_init(&axes[at], at, seed, 0);
     double sum = 0;
     for (uint64_t index = 0; index < draws; index++) {
         double x[INTEGRAND_DIMENSIONS];
@@ -395,7 +395,7 @@ Test(sobol, scrambled_means_are_one_half_over_seeds)
         double sum = 0;
         for (uint64_t seed = 0; seed < 256; seed++) {
             struct sobol_axis axis;
-            sobol_axis_init(&axis, dimension, seed);
+            sobol_axis_init(&axis, dimension, seed, 0);
             sum += scrambled(&axis, 5);
         }
         cr_assert_float_eq(sum / 256, 0.5, 5 * 0.289 / 16, "dimension %u: %g", dimension, sum / 256);

@@ -1,76 +1,93 @@
 #include "design.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "distribution.h"
-#include "philox.h"
+#include "method.h"
+#include "possible.h"
 #include "sobol.h"
 
 static_assert(MODEL_PARAMETERS_MAX <= SOBOL_DIMENSIONS, "every parameter may need a dimension");
 
-struct dimension {
-    size_t parameter; /* index into the sweep's parameters */
-    struct quantile *quantile;
-    struct sobol_axis axis; /* Sobol' only */
+static const struct method {
+    method_shares *shares;
+    size_t points; /* of a net, that a draw is made of */
+} methods[DESIGN_METHOD_COUNT] = {
+    [DESIGN_POINT] = {point_shares, 0},
+    [DESIGN_RANDOM] = {random_shares, 0},
+    [DESIGN_SOBOL] = {sobol_shares, 1},
+    [DESIGN_ONE_AT_A_TIME] = {one_at_a_time_shares, 0},
+    [DESIGN_GRID] = {grid_shares, 0},
+    [DESIGN_LATIN_HYPERCUBE] = {latin_shares, 0},
+    [DESIGN_MORRIS] = {morris_shares, 0},
+    [DESIGN_SALTELLI] = {saltelli_shares, 2},
+    [DESIGN_DERIVATIVE] = {derivative_shares, 1},
+    [DESIGN_SHAPLEY] = {shapley_shares, 2},
 };
 
-struct design {
-    const struct sweep *sweep;
-    size_t dimension_count;
-    struct dimension dimensions[]; /* in the order of the parameters */
-};
-
-/* False: the sweep has a distribution or a method that no draw can be made from; `why` says which. */
-static bool possible(const struct sweep *sweep, char *why, size_t why_bytes)
+uint64_t design_draw_count(const struct sweep *sweep)
 {
-    if (sweep->method > DESIGN_SOBOL) {
-        snprintf(why, why_bytes, "unknown design method %u; point, random and sobol are allowed",
-                 (unsigned)sweep->method);
-        return false;
+    uint32_t dimensions = sweep_dimensions(sweep);
+    uint64_t draws = 1;
+    if (sweep->method == DESIGN_POINT) return 1;
+    if (sweep->method == DESIGN_ONE_AT_A_TIME) return 1 + 2 * dimensions;
+    if (sweep->method != DESIGN_GRID) return 0;
+    for (uint32_t at = 0; at < dimensions; at++) {
+        draws *= sweep->design_levels;
+        if (draws > SWEEP_DRAWS_MAX) return UINT64_MAX;
     }
-    if (sweep->parameter_count > MODEL_PARAMETERS_MAX) {
-        snprintf(why, why_bytes, "%u parameters; at most %d are allowed", (unsigned)sweep->parameter_count,
-                 MODEL_PARAMETERS_MAX);
-        return false;
-    }
-    for (size_t at = 0; at < sweep->parameter_count; at++) {
-        const struct sweep_parameter *parameter = &sweep->parameters[at];
-        const char *fault = distribution_fault(&parameter->distribution);
-        if (!fault) continue;
-        snprintf(why, why_bytes, "%.*s: %s", (int)sizeof parameter->name, parameter->name, fault);
-        return false;
+    return draws;
+}
+
+static bool add_dimensions(struct design *design, size_t count)
+{
+    const struct sweep *sweep = design->sweep;
+    for (size_t at = 0; design->dimension_count < count; at++) {
+        if (sweep->parameters[at].distribution.kind == DISTRIBUTION_FIXED) continue;
+        struct dimension *dimension = &design->dimensions[design->dimension_count];
+        dimension->parameter = at;
+        dimension->quantile = quantile_new(&sweep->parameters[at].distribution);
+        if (!dimension->quantile) return false;
+        design->dimension_count++;
     }
     return true;
 }
 
-static bool add_dimension(struct design *design, size_t parameter)
+/* The tables of the method. */
+static bool add_tables(struct design *design, size_t count)
 {
     const struct sweep *sweep = design->sweep;
-    struct dimension *dimension = &design->dimensions[design->dimension_count];
-    dimension->parameter = parameter;
-    dimension->quantile = quantile_new(&sweep->parameters[parameter].distribution);
-    if (!dimension->quantile) return false;
-    if (sweep->method == DESIGN_SOBOL)
-        sobol_axis_init(&dimension->axis, (uint32_t)design->dimension_count, sweep->seed);
-    design->dimension_count++;
+    size_t points = methods[sweep->method].points;
+    if (points && !(design->net = net_new(sweep->seed, points * count, design->groups))) return false;
+    if (sweep->method == DESIGN_MORRIS) {
+        uint32_t levels = sweep->design_levels ? sweep->design_levels : MORRIS_LEVELS;
+        design->morris = morris_new(sweep->seed, count, levels, sweep->draws);
+        return design->morris;
+    }
+    if (sweep->method == DESIGN_LATIN_HYPERCUBE) {
+        design->latin = latin_new(sweep->seed, count, sweep->draws);
+        return design->latin;
+    }
     return true;
 }
 
 struct design *design_new(const struct sweep *sweep, char *why, size_t why_bytes)
 {
-    if (!possible(sweep, why, why_bytes)) return NULL;
+    if (!design_possible(sweep, why, why_bytes)) return NULL;
     size_t count = sweep_dimensions(sweep);
     struct design *design = calloc(1, sizeof *design + count * sizeof design->dimensions[0]);
     if (!design) goto fail;
     design->sweep = sweep;
-    for (size_t at = 0; design->dimension_count < count; at++) {
-        if (sweep->parameters[at].distribution.kind == DISTRIBUTION_FIXED) continue;
-        if (!add_dimension(design, at)) goto fail;
-    }
-    return design;
+    design->groups = sweep->groups ? sweep->groups : 1;
+    if (!add_dimensions(design, count) || !add_tables(design, count)) goto fail;
+    if (count == 0 || sweep->correlation_count == 0) return design;
+    design->copula = copula_new(sweep, why, why_bytes);
+    if (design->copula) return design;
+    design_free(design);
+    return NULL;
 
 fail:
     design_free(design);
@@ -82,6 +99,10 @@ void design_free(struct design *design)
 {
     if (!design) return;
     for (size_t at = 0; at < design->dimension_count; at++) quantile_free(design->dimensions[at].quantile);
+    net_free(design->net);
+    morris_free(design->morris);
+    latin_free(design->latin);
+    copula_free(design->copula);
     free(design);
 }
 
@@ -90,43 +111,55 @@ size_t design_dimensions(const struct design *design)
     return design->dimension_count;
 }
 
-static void draw_random(uint64_t seed, uint32_t number, uint64_t first, double *units)
+static void fill_central(const struct sweep *sweep, model_lanes *values)
 {
-    for (uint64_t lane = 0; lane < MODEL_LANES; lane++) units[lane] = philox_unit(seed, number, first + lane);
+    for (size_t at = 0; at < sweep->parameter_count; at++)
+        for (size_t lane = 0; lane < MODEL_LANES; lane++) values[at][lane] = sweep->parameters[at].central;
 }
 
-static void draw_sobol(const struct sobol_axis *axis, uint64_t first, double *units)
+/* A share that is not a number leaves the central value, and is told as the middle. */
+static void fill_drawn(const struct dimension *dimension, double *shares, double *values)
 {
-    uint64_t digits = sobol_digits(axis, first);
-    for (uint64_t lane = 0; lane < MODEL_LANES; lane++) {
-        units[lane] = sobol_unit(sobol_scramble(axis, digits));
-        digits = sobol_digits_after(axis, digits, first + lane);
+    for (size_t lane = 0; lane < MODEL_LANES; lane++) {
+        if (isnan(shares[lane])) shares[lane] = 0.5;
+        else values[lane] = quantile_at(dimension->quantile, shares[lane]);
     }
 }
 
 void design_row(const struct design *design, uint32_t row, uint64_t first, model_lanes *values, model_lanes *shares)
 {
     const struct sweep *sweep = design->sweep;
+    model_lanes own[MODEL_PARAMETERS_MAX];
     assert(first < SWEEP_DRAWS_MAX && row < sweep_rows(sweep));
-    (void)row;
-    for (size_t at = 0; at < sweep->parameter_count; at++)
-        for (size_t lane = 0; lane < MODEL_LANES; lane++) values[at][lane] = sweep->parameters[at].central;
-
-    for (size_t number = 0; number < design->dimension_count; number++) {
-        const struct dimension *dimension = &design->dimensions[number];
-        double *drawn = values[dimension->parameter];
-        if (sweep->method == DESIGN_SOBOL) draw_sobol(&dimension->axis, first, drawn);
-        else draw_random(sweep->seed, (uint32_t)number, first, drawn);
-        if (shares) memcpy(shares[number], drawn, sizeof *shares);
-        for (size_t lane = 0; lane < MODEL_LANES; lane++) drawn[lane] = quantile_at(dimension->quantile, drawn[lane]);
-    }
+    if (!shares) shares = own;
+    fill_central(sweep, values);
+    methods[sweep->method].shares(design, row, first, shares);
+    for (size_t at = 0; at < design->dimension_count; at++)
+        fill_drawn(&design->dimensions[at], shares[at], values[design->dimensions[at].parameter]);
 }
 
 void design_order(const struct design *design, uint64_t first, uint16_t (*order)[MODEL_LANES])
 {
-    (void)first;
+    enum design_method method = design->sweep->method;
+    if (design->dimension_count == 0) return;
+    for (uint64_t lane = 0; lane < MODEL_LANES; lane++) {
+        if (method == DESIGN_MORRIS) morris_order(design->morris, first + lane, &order[0][lane]);
+        else if (method == DESIGN_SHAPLEY) shapley_order(design, first + lane, &order[0][lane]);
+        else
+            for (size_t at = 0; at < design->dimension_count; at++) order[at][lane] = (uint16_t)at;
+    }
+}
+
+void design_steps(const struct design *design, uint64_t first, model_lanes *steps)
+{
+    assert(design->sweep->method == DESIGN_MORRIS || design->sweep->method == DESIGN_DERIVATIVE);
+    if (design->morris) {
+        for (uint64_t lane = 0; lane < MODEL_LANES; lane++) morris_steps(design->morris, first + lane, &steps[0][lane]);
+        return;
+    }
+    derivative_shares(design, 0, first, steps);
     for (size_t at = 0; at < design->dimension_count; at++)
-        for (size_t lane = 0; lane < MODEL_LANES; lane++) order[at][lane] = (uint16_t)at;
+        for (size_t lane = 0; lane < MODEL_LANES; lane++) steps[at][lane] = derivative_step(steps[at][lane]);
 }
 
 double design_value(const struct design *design, size_t dimension, double share)

@@ -15,6 +15,10 @@ struct design;
 struct design *design_new(const struct sweep *sweep, char *why, size_t why_bytes);
 void design_free(struct design *design);
 
+/* The number of draws that the method has: one for a point, a central one and two for each parameter of one at a
+ * time, every combination of a grid (UINT64_MAX: more than SWEEP_DRAWS_MAX). 0: any number. */
+uint64_t design_draw_count(const struct sweep *sweep);
+
 /* Parameters that are drawn: the uncertain ones, or none for a point. */
 size_t design_dimensions(const struct design *design);
 
@@ -24,9 +28,17 @@ size_t design_dimensions(const struct design *design);
  *   Saltelli      row 0 is A, row 1 is B, two independent points; row 2 + i is A with dimension i from B, and with
  *                 second order row 2 + d + i is B with dimension i from A
  *   Morris        a trajectory: row k differs from row k - 1 in one dimension, in an order of the draw's own
- *   derivative    row 1 + i is row 0 with a small step in dimension i
+ *   derivative    row 1 + i is row 0 with a step of 2^-12 in the share of dimension i, towards the middle
  *   Shapley       row 0 is a point of the joint distribution; in row k, k dimensions are drawn anew given the others.
  *                 Row k differs from row k - 1 in that one dimension more is drawn anew, in an order of the draw's own
+ *
+ * Random, Sobol', Latin hypercube, one at a time (draw 0 has all central values, draws 1 + 2 i and 2 + 2 i the low and
+ * the high one of dimension i: the shares of the sweep's outermost quantiles) and grid have row 0 only. Row 0 of
+ * derivative and Shapley is the draw of the same number of a Sobol' design, and so is Saltelli's.
+ *
+ * Draws do not depend on how many there are, but for Latin hypercube, and Morris where trajectories are chosen
+ * (morris.h): these are others for another number. Designs of Sobol' points make sweep->groups independent scrambles
+ * of one net: each group's draws are a net of their own (net.h).
  *
  * Values of draws first .. first + MODEL_LANES - 1 in one row, for every parameter of the sweep, before any
  * scenario's settings: values[parameter_count]. Fixed parameters have their central value. shares: NULL, or

@@ -19,3 +19,10 @@ double philox_unit(uint64_t seed, uint32_t dimension, uint64_t index)
 {
     return unit_from_bits(philox_at(seed, PHILOX_RANDOM_DESIGN, dimension, index).low);
 }
+
+/* The upper half of the product, from two products of 32 bits. */
+uint64_t philox_below(uint64_t bits, uint64_t count)
+{
+    uint64_t low = (bits & UINT32_MAX) * count, high = (bits >> 32) * count;
+    return (high + (low >> 32)) >> 32;
+}

@@ -5,7 +5,14 @@
 #include <stdint.h>
 
 /* What a stream of counters is for: no two uses ever share a counter. */
-enum philox_use { PHILOX_RANDOM_DESIGN, PHILOX_SOBOL_KEYS };
+enum philox_use {
+    PHILOX_RANDOM_DESIGN,
+    PHILOX_SOBOL_KEYS,
+    PHILOX_MORRIS,
+    PHILOX_SHAPLEY,
+    PHILOX_STRATUM_KEYS,
+    PHILOX_STRATUM_JITTER
+};
 
 struct philox_bits {
     uint64_t low, high;
@@ -16,3 +23,6 @@ struct philox_bits philox_at(uint64_t seed, enum philox_use use, uint32_t dimens
 
 /* The share that draw `index` of a random design has in one dimension; 0 < u < 1. */
 double philox_unit(uint64_t seed, uint32_t dimension, uint64_t index);
+
+/* A number below `count` from 64 random bits; count: 1 to 2^32. Off from uniform by at most count / 2^64. */
+uint64_t philox_below(uint64_t bits, uint64_t count);

@@ -31,7 +31,7 @@ static void extend(uint64_t *columns, const struct sobol_direction *direction)
     }
 }
 
-void sobol_axis_init(struct sobol_axis *axis, uint32_t dimension, uint64_t seed)
+void sobol_axis_init(struct sobol_axis *axis, uint32_t dimension, uint64_t seed, uint32_t group)
 {
     assert(dimension < SOBOL_DIMENSIONS);
     if (dimension > 0) extend(axis->columns, &sobol_directions[dimension - 1]);
@@ -40,7 +40,8 @@ void sobol_axis_init(struct sobol_axis *axis, uint32_t dimension, uint64_t seed)
     for (int at = 0; at < SOBOL_DIGITS; at++) axis->columns[at] = reverse(axis->columns[at]);
 
     for (int at = 0; at < SOBOL_KEYS; at += 2) {
-        struct philox_bits bits = philox_at(seed, PHILOX_SOBOL_KEYS, dimension, (uint64_t)at);
+        uint64_t counter = (uint64_t)group << 32 | (uint64_t)at;
+        struct philox_bits bits = philox_at(seed, PHILOX_SOBOL_KEYS, dimension, counter);
         axis->keys[at] = bits.low | 1; /* an odd factor, so that no digit is lost */
         axis->keys[at + 1] = bits.high;
     }

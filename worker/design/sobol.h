@@ -28,8 +28,8 @@ struct sobol_axis {
     uint64_t keys[SOBOL_KEYS];
 };
 
-/* dimension: below SOBOL_DIMENSIONS. The seed moves the scramble only. */
-void sobol_axis_init(struct sobol_axis *axis, uint32_t dimension, uint64_t seed);
+/* dimension: below SOBOL_DIMENSIONS. Seed and group move the scramble only; each pair has one of its own. */
+void sobol_axis_init(struct sobol_axis *axis, uint32_t dimension, uint64_t seed, uint32_t group);
 
 /* Digits of point `index` before scrambling; point 0 is the origin. */
 uint64_t sobol_digits(const struct sobol_axis *axis, uint64_t index);

@@ -1,0 +1,558 @@
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "morris.h"
+#include "net.h"
+#include "philox.h"
+#include "shuffle.h"
+#include "support_design.h"
+
+static const char *const names[DESIGN_METHOD_COUNT] = {"point",      "random",          "sobol",  "one at a time",
+                                                       "grid",       "latin hypercube", "morris", "saltelli",
+                                                       "derivative", "shapley"};
+
+static void correlate(struct sweep *sweep, uint32_t left, uint32_t right, double rank)
+{
+    sweep->correlations[sweep->correlation_count++] = (struct sweep_correlation){left, right, rank};
+}
+
+/* Five dimensions in four groups, two of them correlated where that is allowed. */
+static struct sweep *busy_sweep(enum design_method method)
+{
+    struct sweep *sweep = unit_sweep(method, 7, 5);
+    sweep->groups = 4;
+    if (method == DESIGN_RANDOM || method == DESIGN_SOBOL || method == DESIGN_LATIN_HYPERCUBE ||
+        method == DESIGN_SHAPLEY)
+        correlate(sweep, 1, 3, 0.6);
+    return sweep;
+}
+
+/* Values, shares, orders and steps of a draw are the same from any batch, so from any block in any order. */
+Test(methods, a_draw_depends_on_its_index_and_not_on_its_batch)
+{
+    static const uint64_t firsts[] = {0, 32, 128, 992, 1024};
+    for (enum design_method method = DESIGN_RANDOM; method < DESIGN_METHOD_COUNT; method++) {
+        struct sweep *sweep = busy_sweep(method);
+        struct design *design = sound_design(sweep), *again = sound_design(sweep);
+        for (uint32_t row = 0; row < sweep_rows(sweep); row++)
+            for (size_t at = 0; at < 5; at++) {
+                model_lanes whole[5], part[5], whole_shares[5], part_shares[5];
+                design_row(design, row, firsts[at], whole, whole_shares);
+                for (uint64_t shift = 1; shift < MODEL_LANES; shift += 5) {
+                    design_row(again, row, firsts[at] + shift, part, part_shares);
+                    for (size_t parameter = 0; parameter < 5; parameter++) {
+                        size_t bytes = (MODEL_LANES - shift) * sizeof(double);
+                        cr_assert_eq(memcmp(&whole[parameter][shift], part[parameter], bytes), 0, "%s, row %u, %ju",
+                                     names[method], (unsigned)row, (uintmax_t)firsts[at]);
+                        cr_assert_eq(memcmp(&whole_shares[parameter][shift], part_shares[parameter], bytes), 0, "%s",
+                                     names[method]);
+                    }
+                }
+            }
+        uint16_t order[5][MODEL_LANES], later[5][MODEL_LANES];
+        design_order(design, 96, order);
+        design_order(again, 100, later);
+        for (size_t at = 0; at < 5; at++)
+            cr_assert_eq(memcmp(&order[at][4], later[at], 28 * sizeof(uint16_t)), 0, "%s", names[method]);
+        design_free(design);
+        design_free(again);
+        free(sweep);
+    }
+}
+
+/* Those that can be extended: not a Latin hypercube, nor a grid. */
+Test(methods, the_first_draws_of_a_longer_design_are_those_of_a_shorter_one)
+{
+    static const enum design_method methods[] = {DESIGN_RANDOM,     DESIGN_SOBOL,   DESIGN_SALTELLI,
+                                                 DESIGN_DERIVATIVE, DESIGN_SHAPLEY, DESIGN_MORRIS};
+    for (size_t at = 0; at < 6; at++) {
+        struct sweep *sweep = busy_sweep(methods[at]), *longer = busy_sweep(methods[at]);
+        sweep->draws = 1 << 20; /* of Morris: too many to choose from */
+        longer->draws = 1 << 21;
+        struct design *design = sound_design(sweep), *extended = sound_design(longer);
+        for (uint32_t row = 0; row < sweep_rows(sweep); row++)
+            for (uint64_t first = 0; first < 256; first += MODEL_LANES) {
+                model_lanes few[5], many[5];
+                design_row(design, row, first, few, NULL);
+                design_row(extended, row, first, many, NULL);
+                cr_assert_eq(memcmp(few, many, sizeof few), 0, "%s, row %u", names[methods[at]], (unsigned)row);
+            }
+        design_free(design);
+        design_free(extended);
+        free(sweep);
+        free(longer);
+    }
+}
+
+/* FNV-1a over the bits of every row's values, of batches near and far: the same on every machine. */
+static uint64_t fingerprint(const struct design *design, const struct sweep *sweep)
+{
+    static const uint64_t firsts[] = {0, 64, 4064, UINT64_C(1) << 33};
+    static model_lanes values[8];
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    for (uint32_t row = 0; row < sweep_rows(sweep); row++)
+        for (size_t at = 0; at < 4; at++) {
+            design_row(design, row, firsts[at], values, NULL);
+            for (size_t parameter = 0; parameter < sweep->parameter_count; parameter++)
+                for (size_t lane = 0; lane < MODEL_LANES; lane++) {
+                    uint64_t bits;
+                    memcpy(&bits, &values[parameter][lane], sizeof bits);
+                    sum = (sum ^ bits) * UINT64_C(0x100000001b3);
+                }
+        }
+    return sum;
+}
+
+Test(methods, every_method_has_its_golden_bits)
+{
+    static const uint64_t golden[DESIGN_METHOD_COUNT] = {
+        0x43154ce2cfb01525, 0x02a5cd6a34db7e77, 0x70fb57f378126c45, 0x54017e5c8940128b, 0x39fd1a050a5937a5,
+        0xbf6d309d63cef0d3, 0x562584d56a36d08c, 0x2ccf5907f721bee3, 0x487d5ac8b5b8b567, 0x67d23b7dd0ada3fd};
+    for (enum design_method method = DESIGN_POINT; method < DESIGN_METHOD_COUNT; method++) {
+        struct sweep *sweep = busy_sweep(method);
+        sweep->parameters[0].distribution =
+            (struct distribution){.kind = DISTRIBUTION_BETA, .low = 0.2, .mode = 0.5, .high = 1};
+        sweep->parameters[3].distribution =
+            (struct distribution){.kind = DISTRIBUTION_LOGNORMAL, .median = 8500, .sigma = 0.3};
+        struct design *design = sound_design(sweep);
+        uint64_t sum = fingerprint(design, sweep);
+        cr_expect_eq(sum, golden[method], "%s: 0x%016jx", names[method], (uintmax_t)sum);
+        design_free(design);
+        free(sweep);
+    }
+}
+
+/* Groups. */
+
+Test(methods, without_groups_there_is_one)
+{
+    static const enum design_method methods[] = {DESIGN_SOBOL, DESIGN_SALTELLI, DESIGN_DERIVATIVE, DESIGN_SHAPLEY};
+    for (size_t at = 0; at < 4; at++) {
+        struct sweep *sweep = unit_sweep(methods[at], 3, 4), *one = unit_sweep(methods[at], 3, 4);
+        one->groups = 1;
+        struct design *design = sound_design(sweep), *grouped = sound_design(one);
+        cr_assert_eq(fingerprint(design, sweep), fingerprint(grouped, one), "%s", names[methods[at]]);
+        design_free(design);
+        design_free(grouped);
+        free(sweep);
+        free(one);
+    }
+}
+
+Test(methods, draws_of_each_group_are_a_net)
+{
+    enum { GROUPS = 8, POINTS = 256, DIMENSIONS = 3 };
+    static int counts[GROUPS][DIMENSIONS][POINTS];
+    struct sweep *sweep = unit_sweep(DESIGN_SOBOL, 11, DIMENSIONS);
+    sweep->groups = GROUPS;
+    struct design *design = sound_design(sweep);
+    for (uint64_t first = 0; first < GROUPS * POINTS; first += MODEL_LANES) {
+        model_lanes values[DIMENSIONS];
+        design_row(design, 0, first, values, NULL);
+        for (size_t at = 0; at < DIMENSIONS; at++)
+            for (size_t lane = 0; lane < MODEL_LANES; lane++)
+                counts[sweep_group(sweep, first + lane)][at][(size_t)(values[at][lane] * POINTS)]++;
+    }
+    for (size_t group = 0; group < GROUPS; group++)
+        for (size_t at = 0; at < DIMENSIONS; at++)
+            for (size_t cell = 0; cell < POINTS; cell++)
+                cr_assert_eq(counts[group][at][cell], 1, "group %zu, dimension %zu, cell %zu", group, at, cell);
+    design_free(design);
+    free(sweep);
+}
+
+/* Over the seeds, the same points of two groups have nothing to do with one another; of one group, everything. */
+Test(methods, groups_are_scrambled_independently)
+{
+    enum { SEEDS = 400 };
+    double across = 0;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct sweep *sweep = unit_sweep(DESIGN_SOBOL, seed, 2);
+        sweep->groups = 2;
+        struct design *design = sound_design(sweep);
+        model_lanes first[2], second[2];
+        design_row(design, 0, 0, first, NULL);
+        design_row(design, 0, MODEL_LANES, second, NULL);
+        for (size_t lane = 0; lane < MODEL_LANES; lane++)
+            across += 12 * (first[1][lane] - 0.5) * (second[1][lane] - 0.5) / MODEL_LANES;
+        cr_assert_neq(first[0][0], second[0][0]);
+        design_free(design);
+        free(sweep);
+    }
+    cr_assert_lt(fabs(across / SEEDS), 0.2, "%g", across / SEEDS); /* four standard errors of about 0.05 */
+}
+
+Test(methods, groups_that_are_no_power_of_two_are_refused)
+{
+    static const uint32_t wrong[] = {3, 6, 65, 128};
+    for (size_t at = 0; at < 4; at++) {
+        struct sweep *sweep = unit_sweep(DESIGN_SOBOL, 1, 2);
+        sweep->groups = wrong[at];
+        refused_design(sweep, "groups; a power of two up to 64 is allowed");
+        free(sweep);
+    }
+}
+
+/* Saltelli. */
+
+Test(methods, rows_of_saltelli_are_two_points_and_their_mixtures)
+{
+    enum { D = 4 };
+    struct sweep *sweep = unit_sweep(DESIGN_SALTELLI, 5, D), *plain = unit_sweep(DESIGN_SOBOL, 5, 2 * D);
+    sweep->study.extras = STUDY_SECOND_ORDER;
+    sweep->groups = plain->groups = 2;
+    struct design *design = sound_design(sweep), *points = sound_design(plain);
+    cr_assert_eq(sweep_rows(sweep), 2 + 2 * D);
+    for (uint64_t draw = 0; draw < 200; draw += 13) {
+        double both[2 * D], shares[D];
+        row_shares(points, 0, draw, both);
+        for (uint32_t row = 0; row < 2 + 2 * D; row++) {
+            row_shares(design, row, draw, shares);
+            for (uint32_t at = 0; at < D; at++) {
+                bool second = row == 1 || row == 2 + at || (row >= 2 + D && row != 2 + D + at);
+                cr_assert_eq(shares[at], both[second ? D + at : at], "row %u, dimension %u", (unsigned)row,
+                             (unsigned)at);
+            }
+        }
+    }
+    design_free(design);
+    design_free(points);
+    free(sweep);
+    free(plain);
+}
+
+Test(methods, two_points_of_more_than_128_parameters_are_refused)
+{
+    static const enum design_method methods[] = {DESIGN_SALTELLI, DESIGN_SHAPLEY};
+    for (size_t at = 0; at < 2; at++) {
+        struct sweep *most = unit_sweep(methods[at], 1, 128), *more = unit_sweep(methods[at], 1, 129);
+        struct design *design = sound_design(most);
+        double shares[128], changed[128];
+        row_shares(design, 0, 77, shares);
+        row_shares(design, 128, 77, changed);
+        cr_assert_neq(memcmp(shares, changed, sizeof shares), 0);
+        design_free(design);
+        refused_design(more, "129 parameters are drawn; this design allows 128");
+        free(most);
+        free(more);
+    }
+}
+
+/* Derivative. */
+
+Test(methods, a_derivative_steps_towards_the_middle_in_one_dimension)
+{
+    enum { D = 3 };
+    struct sweep *sweep = unit_sweep(DESIGN_DERIVATIVE, 5, D);
+    struct design *design = sound_design(sweep);
+    for (uint64_t draw = 0; draw < 512; draw++) {
+        double base[D], moved[D];
+        model_lanes steps[D];
+        row_shares(design, 0, draw, base);
+        design_steps(design, draw, steps);
+        for (uint32_t row = 1; row <= D; row++) {
+            row_shares(design, row, draw, moved);
+            for (uint32_t at = 0; at < D; at++) {
+                double step = at + 1 == row ? (base[at] < 0.5 ? 0x1p-12 : -0x1p-12) : 0;
+                cr_assert_eq(moved[at] - base[at], step, "row %u, dimension %u", (unsigned)row, (unsigned)at);
+                if (at + 1 == row) cr_assert_eq(steps[at][0], step);
+                cr_assert(moved[at] > 0 && moved[at] < 1);
+            }
+        }
+    }
+    design_free(design);
+    free(sweep);
+}
+
+/* Morris. */
+
+Test(methods, a_trajectory_moves_each_parameter_once_by_half_the_levels)
+{
+    enum { D = 6 };
+    static const uint32_t levels[] = {0, 2, 4, 8, 64};
+    for (size_t row_of_levels = 0; row_of_levels < 5; row_of_levels++) {
+        struct sweep *sweep = unit_sweep(DESIGN_MORRIS, 5, D);
+        uint32_t count = levels[row_of_levels] ? levels[row_of_levels] : 4;
+        sweep->design_levels = levels[row_of_levels];
+        sweep->draws = 20;
+        struct design *design = sound_design(sweep);
+        for (uint64_t draw = 0; draw < 64; draw++) { /* chosen ones, and those beyond */
+            double before[D], after[D];
+            uint16_t order[D][MODEL_LANES];
+            model_lanes steps[D];
+            bool moved[D] = {false};
+            design_order(design, draw, order);
+            design_steps(design, draw, steps);
+            row_shares(design, 0, draw, before);
+            for (uint32_t row = 1; row <= D; row++) {
+                row_shares(design, row, draw, after);
+                uint16_t in = order[row - 1][0];
+                cr_assert(!moved[in], "once");
+                moved[in] = true;
+                for (size_t at = 0; at < D; at++) {
+                    double level = after[at] * count - 0.5;
+                    cr_assert(level == floor(level) && level >= 0 && level < count, "%g", level);
+                    cr_assert_eq(after[at] - before[at], at == in ? steps[row - 1][0] : 0);
+                }
+                cr_assert_eq(fabs(steps[row - 1][0]), 0.5);
+                memcpy(before, after, sizeof before);
+            }
+        }
+        design_free(design);
+        free(sweep);
+    }
+}
+
+/* Morris' own grid: 0, 1/3, 2/3 and 1, with steps of 2/3. */
+Test(methods, a_uniform_that_reaches_beyond_0_to_1_takes_the_levels_of_morris)
+{
+    struct sweep *sweep = unit_sweep(DESIGN_MORRIS, 5, 4);
+    sweep->draws = 50;
+    for (uint32_t at = 0; at < 4; at++) {
+        sweep->parameters[at].distribution.low = -1.0 / 6;
+        sweep->parameters[at].distribution.high = 7.0 / 6;
+    }
+    struct design *design = sound_design(sweep);
+    int counts[4] = {0};
+    for (uint32_t row = 0; row <= 4; row++) {
+        model_lanes values[4];
+        design_row(design, row, 0, values, NULL);
+        for (size_t at = 0; at < 4; at++)
+            for (size_t lane = 0; lane < MODEL_LANES; lane++) {
+                double level = values[at][lane] * 3;
+                cr_assert_float_eq(level, round(level), 1e-14);
+                counts[(int)round(level)]++;
+            }
+    }
+    for (size_t level = 0; level < 4; level++) cr_assert_gt(counts[level], 100, "%d", counts[level]);
+    design_free(design);
+    free(sweep);
+}
+
+/* The least sum of distances between all points of two trajectories, by the definition. */
+static double least_distance(const struct design *design, uint64_t draws)
+{
+    enum { D = 3 };
+    static double points[64][D + 1][D];
+    double least = INFINITY;
+    for (uint64_t draw = 0; draw < draws; draw++)
+        for (uint32_t row = 0; row <= D; row++) row_shares(design, row, draw, points[draw][row]);
+    for (uint64_t one = 0; one < draws; one++)
+        for (uint64_t other = 0; other < one; other++) {
+            double sum = 0;
+            for (size_t pair = 0; pair < (D + 1) * (D + 1); pair++) {
+                double squared = 0;
+                for (size_t at = 0; at < D; at++)
+                    squared += pow(points[one][pair / (D + 1)][at] - points[other][pair % (D + 1)][at], 2);
+                sum += sqrt(squared);
+            }
+            if (sum < least) least = sum;
+        }
+    return least;
+}
+
+Test(methods, chosen_trajectories_keep_further_apart_than_random_ones)
+{
+    double chosen = 0, random = 0;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        struct sweep *sweep = unit_sweep(DESIGN_MORRIS, seed, 3);
+        sweep->draws = 8;
+        struct design *design = sound_design(sweep);
+        chosen += least_distance(design, 8);
+        design_free(design);
+        sweep->draws = 1 << 20;
+        design = sound_design(sweep);
+        random += least_distance(design, 8);
+        design_free(design);
+        free(sweep);
+    }
+    cr_assert_gt(chosen, 1.1 * random, "%g, %g", chosen / 10, random / 10);
+}
+
+Test(methods, uneven_levels_of_morris_are_refused)
+{
+    static const uint32_t wrong[] = {1, 3, 65, 66};
+    for (size_t at = 0; at < 4; at++) {
+        struct sweep *sweep = unit_sweep(DESIGN_MORRIS, 1, 2);
+        sweep->design_levels = wrong[at];
+        refused_design(sweep, "levels; even numbers from 2 to 64 are allowed");
+        free(sweep);
+    }
+}
+
+/* Shapley. */
+
+Test(methods, rows_of_shapley_redraw_one_dimension_more_each)
+{
+    enum { D = 5 };
+    struct sweep *sweep = unit_sweep(DESIGN_SHAPLEY, 5, D), *plain = unit_sweep(DESIGN_SOBOL, 5, 2 * D);
+    struct design *design = sound_design(sweep), *points = sound_design(plain);
+    for (uint64_t draw = 0; draw < 100; draw++) {
+        double both[2 * D], shares[D];
+        uint16_t order[D][MODEL_LANES];
+        bool anew[D] = {false};
+        row_shares(points, 0, draw, both);
+        design_order(design, draw, order);
+        for (uint32_t row = 0; row <= D; row++) {
+            if (row > 0) anew[order[row - 1][0]] = true;
+            row_shares(design, row, draw, shares);
+            for (size_t at = 0; at < D; at++) cr_assert_eq(shares[at], both[anew[at] ? D + at : at]);
+        }
+        for (size_t at = 0; at < D; at++) cr_assert(anew[at]);
+    }
+    design_free(design);
+    design_free(points);
+    free(sweep);
+    free(plain);
+}
+
+Test(methods, orders_of_shapley_have_every_dimension_at_every_place_as_often)
+{
+    enum { D = 7, WINDOWS = 12 };
+    struct sweep *sweep = unit_sweep(DESIGN_SHAPLEY, 5, D);
+    sweep->groups = 2;
+    struct design *design = sound_design(sweep);
+    int counts[2][D][D] = {0};
+    for (uint64_t draw = 0; draw < 2 * D * WINDOWS * MODEL_LANES; draw++) {
+        uint16_t order[D][MODEL_LANES];
+        uint64_t point = net_point(2, draw);
+        if (point >= D * WINDOWS) continue;
+        design_order(design, draw, order);
+        for (size_t at = 0; at < D; at++) counts[sweep_group(sweep, draw)][at][order[at][0]]++;
+    }
+    for (size_t group = 0; group < 2; group++)
+        for (size_t at = 0; at < D; at++)
+            for (size_t dimension = 0; dimension < D; dimension++)
+                cr_assert_eq(counts[group][at][dimension], WINDOWS, "group %zu, place %zu, dimension %zu: %d", group,
+                             at, dimension, counts[group][at][dimension]);
+    design_free(design);
+    free(sweep);
+}
+
+Test(methods, orders_of_three_dimensions_go_through_all_six)
+{
+    struct sweep *sweep = unit_sweep(DESIGN_SHAPLEY, 9, 3);
+    struct design *design = sound_design(sweep);
+    for (uint64_t window = 0; window < 5; window++) {
+        int counts[27] = {0};
+        for (uint64_t draw = 0; draw < 6; draw++) {
+            uint16_t order[3][MODEL_LANES];
+            design_order(design, 6 * window + draw, order);
+            counts[9 * order[0][0] + 3 * order[1][0] + order[2][0]]++;
+        }
+        int found = 0;
+        for (size_t at = 0; at < 27; at++) found += counts[at] == 1;
+        cr_assert_eq(found, 6);
+    }
+    design_free(design);
+    free(sweep);
+}
+
+/* Half the squared change of the model that came with row k, less that with row k - 1, is on average the part of the
+ * variance that Shapley gives the dimension of the step. */
+static void shapley_effects(const struct design *design, uint32_t dimensions, uint64_t draws,
+                            void (*model)(const model_lanes *values, double *out), double *effects)
+{
+    double variance = 0;
+    for (uint32_t at = 0; at < dimensions; at++) effects[at] = 0;
+    for (uint64_t first = 0; first < draws; first += MODEL_LANES) {
+        model_lanes values[8], base, now;
+        uint16_t order[8][MODEL_LANES];
+        double last[MODEL_LANES] = {0};
+        design_order(design, first, order);
+        design_row(design, 0, first, values, NULL);
+        model((const model_lanes *)values, base);
+        for (uint32_t row = 1; row <= dimensions; row++) {
+            design_row(design, row, first, values, NULL);
+            model((const model_lanes *)values, now);
+            for (size_t lane = 0; lane < MODEL_LANES; lane++) {
+                double half = (base[lane] - now[lane]) * (base[lane] - now[lane]) / 2;
+                effects[order[row - 1][lane]] += (half - last[lane]) / (double)draws;
+                last[lane] = half;
+            }
+        }
+        for (size_t lane = 0; lane < MODEL_LANES; lane++) variance += last[lane] / (double)draws;
+    }
+    for (uint32_t at = 0; at < dimensions; at++) effects[at] /= variance;
+}
+
+static void sum_of_three(const model_lanes *values, double *out)
+{
+    for (size_t lane = 0; lane < MODEL_LANES; lane++) out[lane] = values[0][lane] + values[1][lane] + values[2][lane];
+}
+
+static void ishigami(const model_lanes *values, double *out)
+{
+    for (size_t lane = 0; lane < MODEL_LANES; lane++) {
+        double wave = sin(values[1][lane]);
+        out[lane] = sin(values[0][lane]) * (1 + 0.1 * pow(values[2][lane], 4)) + 7 * wave * wave;
+    }
+}
+
+/* Standard deviations 1, 1 and 2, the last two correlated by 0.9: Iooss and Prieur, Int. J. Uncertain. Quantif. 9,
+ * 493-514 (2019). */
+Test(methods, shapley_effects_of_correlated_normals_are_the_known_ones)
+{
+    static const double known[] = {0.10416667, 0.41822917, 0.47760417};
+    struct sweep *sweep = unit_sweep(DESIGN_SHAPLEY, 5, 3);
+    for (uint32_t at = 0; at < 3; at++)
+        sweep->parameters[at].distribution = (struct distribution){.kind = DISTRIBUTION_NORMAL, .sd = at == 2 ? 2 : 1};
+    correlate(sweep, 1, 2, 6 / M_PI * asin(0.45));
+    struct design *design = sound_design(sweep);
+    double effects[3];
+    shapley_effects(design, 3, 1 << 15, sum_of_three, effects);
+    for (size_t at = 0; at < 3; at++) cr_assert_float_eq(effects[at], known[at], 0.01, "%zu: %g", at, effects[at]);
+    design_free(design);
+    free(sweep);
+}
+
+Test(methods, shapley_effects_of_ishigami_are_the_known_ones)
+{
+    static const double known[] = {0.4357470231788853, 0.4424111447900409, 0.12184183203107386};
+    struct sweep *sweep = unit_sweep(DESIGN_SHAPLEY, 5, 3);
+    for (uint32_t at = 0; at < 3; at++)
+        sweep->parameters[at].distribution =
+            (struct distribution){.kind = DISTRIBUTION_UNIFORM, .low = -M_PI, .high = M_PI};
+    struct design *design = sound_design(sweep);
+    double effects[3];
+    shapley_effects(design, 3, 1 << 15, ishigami, effects);
+    for (size_t at = 0; at < 3; at++) cr_assert_float_eq(effects[at], known[at], 0.015, "%zu: %g", at, effects[at]);
+    design_free(design);
+    free(sweep);
+}
+
+/* Random orders. */
+
+Test(methods, philox_below_is_the_upper_half_of_the_product)
+{
+    cr_assert_eq(philox_below(UINT64_MAX, 1), 0);
+    cr_assert_eq(philox_below(UINT64_MAX, UINT64_C(1) << 32), UINT32_MAX);
+    cr_assert_eq(philox_below(UINT64_C(1) << 63, 7), 3);
+    cr_assert_eq(philox_below(0, 1000), 0);
+    for (uint64_t at = 0; at < 1000; at++) {
+        uint64_t bits = philox_at(1, PHILOX_MORRIS, 0, at).low;
+        cr_assert_eq(philox_below(bits, 1000003), (uint64_t)((unsigned __int128)bits * 1000003 >> 64));
+    }
+}
+
+Test(methods, every_order_is_as_likely)
+{
+    enum { ROUNDS = 24000 };
+    int counts[256] = {0}, found = 0;
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        uint64_t swaps[4];
+        uint16_t order[4];
+        for (uint32_t at = 0; at < 4; at++) swaps[at] = philox_at(3, PHILOX_MORRIS, at, round).high;
+        shuffle(order, 4, swaps);
+        counts[order[0] << 6 | order[1] << 4 | order[2] << 2 | order[3]]++;
+    }
+    for (size_t at = 0; at < 256; at++) {
+        if (counts[at] == 0) continue;
+        found++;
+        cr_assert(abs(counts[at] - 1000) < 160, "%zu: %d", at, counts[at]); /* five standard deviations */
+    }
+    cr_assert_eq(found, 24);
+}
