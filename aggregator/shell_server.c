@@ -222,7 +222,11 @@ static enum socket_result tell_store(struct server *server)
 static void tell_broker(struct server *server, const struct aggregator_effect *effect)
 {
     aggregator_message(server->core, effect, &server->out);
-    enum socket_result result = send_broker(server);
+    /* What the broker takes for finished is in what it knows of this store, and would be missed with it. */
+    const bool finished = effect->kind == EFFECT_HELD && server->out.held.complete;
+    enum socket_result result = finished ? tell_store(server) : SOCKET_OK;
+    if (finished) aggregator_message(server->core, effect, &server->out);
+    if (result == SOCKET_OK) result = send_broker(server);
     if (result == SOCKET_OK && (effect->kind == EFFECT_HELLO || effect->kind == EFFECT_HEARTBEAT))
         result = tell_store(server);
     if (result == SOCKET_OK) return;

@@ -43,7 +43,8 @@ struct stage {
     struct buffer sweep_bytes, population_bytes, nodes[BLOCKS];
     bool complete; /* the aggregator has said so ... */
     struct digest result;
-    uint64_t held; /* ... and holds so many blocks */
+    uint64_t held;                                 /* ... and holds so many blocks */
+    uint64_t store_commits, commits_when_complete; /* that its store was told to have, when last told */
     size_t hellos, fetches;
 };
 
@@ -226,6 +227,7 @@ static void greet(struct stage *stage, const struct socket_id *to, bool names_sw
 
 static void note_held(struct stage *stage)
 {
+    if (!stage->complete) stage->commits_when_complete = stage->store_commits;
     stage->complete = stage->message->held.complete;
     stage->result = stage->message->held.result;
     stage->held = 0;
@@ -250,6 +252,9 @@ static void serve_as_broker(struct stage *stage)
             break;
         case MESSAGE_HELD:
             note_held(stage);
+            break;
+        case MESSAGE_STORE:
+            stage->store_commits = stage->message->store.commits;
             break;
         default:
             break;
@@ -363,6 +368,35 @@ Test(aggregator_program, a_kill_at_any_moment_changes_nothing)
     start(stage);
     wait_until_complete(stage);
     expect_root(stage);
+    tear_down(stage);
+}
+
+/* How often the store was committed; the program is not running. */
+static uint64_t count_commits(const struct stage *stage)
+{
+    char path[192];
+    sqlite3 *db;
+    sqlite3_stmt *query;
+    snprintf(path, sizeof path, "%s/aggregator.db", stage->state);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_prepare_v2(db, "SELECT commits FROM counter", -1, &query, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_step(query), SQLITE_ROW);
+    const uint64_t commits = (uint64_t)sqlite3_column_int64(query, 0);
+    sqlite3_finalize(query);
+    sqlite3_close(db);
+    return commits;
+}
+
+/* A store that lost the commit which finished a sweep must count less than the broker was told. */
+Test(aggregator_program, says_how_far_its_store_is_before_it_calls_a_sweep_complete)
+{
+    struct stage *stage = set_up();
+    start(stage);
+    for (uint64_t block = 0; block < BLOCKS; block++) cr_assert_eq(send_block(stage, block), FOLD_NEW);
+    wait_until_complete(stage);
+    stop(stage, SIGKILL);
+    cr_assert_gt(stage->commits_when_complete, 0);
+    cr_assert_eq(stage->commits_when_complete, count_commits(stage));
     tear_down(stage);
 }
 

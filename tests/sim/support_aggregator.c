@@ -35,6 +35,10 @@ static void tell_store(struct world *world)
 static void tell_broker(struct world *world, const struct aggregator_effect *effect)
 {
     aggregator_message(world->aggregator.core, effect, &world->out);
+    if (effect->kind == EFFECT_HELD && world->out.held.complete) {
+        tell_store(world);
+        aggregator_message(world->aggregator.core, effect, &world->out);
+    }
     const enum network_result result = network_send_up(world, HOST_AGGREGATOR, SLOT_BROKER, &world->out);
     if (result != NETWORK_OK) return; /* unheard: said again */
     if (effect->kind == EFFECT_HELLO || effect->kind == EFFECT_HEARTBEAT) tell_store(world);
