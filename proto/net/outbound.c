@@ -15,8 +15,10 @@ struct outbound {
     struct large large[OUTBOUND_LARGE_MAX];
 };
 
+/* Written by the thread that admits, read by the one that releases. ZeroMQ, which hands it over, orders the two;
+ * the atomic pointer, stored last and loaded first, says so to whoever cannot see into ZeroMQ. */
 struct parcel {
-    struct outbound *outbound;
+    _Atomic(struct outbound *) outbound;
     struct large *large; /* or NULL */
     size_t bytes;
 };
@@ -64,17 +66,21 @@ enum outbound_result outbound_admit(struct outbound *outbound, const struct sock
     if (bytes > OUTBOUND_LARGE_BYTES && (large = find_place(outbound, to)) == NULL) return OUTBOUND_FULL;
     *parcel = malloc(sizeof **parcel);
     if (*parcel == NULL) return OUTBOUND_NO_MEMORY;
-    **parcel = (struct parcel){outbound, large, bytes};
+    (*parcel)->large = large;
+    (*parcel)->bytes = bytes;
     atomic_fetch_add(&outbound->bytes, bytes);
-    if (large == NULL) return OUTBOUND_OK;
-    large->to = *to;
-    atomic_store(&large->waits, true);
+    if (large != NULL) {
+        large->to = *to;
+        atomic_store(&large->waits, true);
+    }
+    atomic_store(&(*parcel)->outbound, outbound);
     return OUTBOUND_OK;
 }
 
 void outbound_release(struct parcel *parcel)
 {
-    atomic_fetch_sub(&parcel->outbound->bytes, parcel->bytes);
+    struct outbound *outbound = atomic_load(&parcel->outbound);
+    atomic_fetch_sub(&outbound->bytes, parcel->bytes);
     if (parcel->large != NULL) atomic_store(&parcel->large->waits, false);
     free(parcel);
 }

@@ -418,8 +418,8 @@ static enum socket_result refusal(struct socket *socket)
 
 static void let_go(void *data, void *parcel)
 {
+    outbound_release(parcel); /* first: what was written before it was admitted is seen from here on */
     free(data);
-    outbound_release(parcel);
 }
 
 /* Gives the encoded bytes to ZeroMQ, which says when it has no more use for them. */
