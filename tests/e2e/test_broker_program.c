@@ -285,7 +285,7 @@ Test(broker_program, a_log_that_nobody_reads_any_more_does_not_end_it)
 
 Test(broker_program, a_name_neither_drives_a_terminal_nor_forges_a_line_of_the_log)
 {
-    struct stage *stage = open_stage(-1);
+    struct stage *stage = open_stage(-1, "600000");
     *stage->message = (struct message){
         .kind = MESSAGE_HELLO, .hello = {.role = ROLE_WORKER, .name = "w\x1b[2J\n\xc2\x9b\" sweep=\"", .instance = 1}};
     send_surely(stage, stage->client);
