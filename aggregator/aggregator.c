@@ -38,7 +38,8 @@ struct aggregator {
     struct sweep decoded; /* scratch: too large for a stack */
 
     bool registered;
-    uint64_t heard_ms, heartbeat_ms, heartbeat_due_ms;
+    uint64_t asked_ms; /* when the broker was first told something that it has not answered; 0: it has */
+    uint64_t heartbeat_ms, heartbeat_due_ms;
     uint64_t hello_due_ms, hello_wait_ms;
     uint64_t reports_after_ms;
 
@@ -228,7 +229,7 @@ static void take_item(struct step *step)
 
 static void take_broker_message(struct step *step)
 {
-    step->core->heard_ms = step->now_ms;
+    step->core->asked_ms = 0;
     switch (step->event->message->kind) {
     case MESSAGE_WELCOME:
         take_welcome(step);
@@ -508,21 +509,33 @@ static void take_damage(struct step *step)
     core->uncommitted = true;
 }
 
+/* The broker speaks when it is asked: who was too busy to ask has not been met with silence. */
+static uint64_t silence_due_ms(const struct aggregator *core)
+{
+    return core->asked_ms > 0 ? core->asked_ms + SILENCES * core->heartbeat_ms : UINT64_MAX;
+}
+
+static void ask_broker(struct step *step, enum aggregator_effect_kind kind)
+{
+    emit(step, kind);
+    if (step->core->asked_ms == 0) step->core->asked_ms = step->now_ms;
+}
+
 static void keep_in_touch(struct step *step)
 {
     struct aggregator *core = step->core;
-    if (step->now_ms >= core->heard_ms + SILENCES * core->heartbeat_ms) {
+    if (step->now_ms >= silence_due_ms(core)) {
         emit(step, EFFECT_RECONNECT);
-        core->heard_ms = step->now_ms;
+        core->asked_ms = 0;
         say_hello_soon(core, step->now_ms);
     }
     if (!core->registered && step->now_ms >= core->hello_due_ms) {
-        emit(step, EFFECT_HELLO);
+        ask_broker(step, EFFECT_HELLO);
         core->hello_due_ms = step->now_ms + core->hello_wait_ms;
         core->hello_wait_ms = least(core->hello_wait_ms * 2, HELLO_MOST_MS);
     }
     if (core->registered && step->now_ms >= core->heartbeat_due_ms) {
-        emit(step, EFFECT_HEARTBEAT);
+        ask_broker(step, EFFECT_HEARTBEAT);
         core->heartbeat_due_ms = step->now_ms + core->heartbeat_ms;
     }
 }
@@ -595,7 +608,6 @@ void aggregator_step(struct aggregator *core, const struct aggregator_event *eve
 {
     struct step step = {.core = core, .event = event, .effects = effects, .now_ms = event->now_ms};
     effects->count = 0;
-    if (core->heard_ms == 0) core->heard_ms = event->now_ms; /* silence is counted from the start */
     switch (event->kind) {
     case EVENT_BROKER:
         take_broker_message(&step);
@@ -636,8 +648,8 @@ static uint64_t entry_due_ms(const struct aggregator *core, const struct entry *
 
 uint64_t aggregator_next_due_ms(const struct aggregator *core)
 {
-    uint64_t due_ms = core->heard_ms + SILENCES * core->heartbeat_ms;
-    due_ms = least(due_ms, core->registered ? core->heartbeat_due_ms : core->hello_due_ms);
+    uint64_t due_ms = core->registered ? core->heartbeat_due_ms : core->hello_due_ms;
+    due_ms = least(due_ms, silence_due_ms(core));
     for (size_t at = 0; at < core->catalog.count; at++)
         due_ms = least(due_ms, entry_due_ms(core, &core->catalog.entries[at]));
     return due_ms;

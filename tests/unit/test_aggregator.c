@@ -483,9 +483,26 @@ Test(aggregator, beats_while_welcome_and_builds_the_socket_anew_after_three_sile
     welcome(shell);
     pass(shell, 1400);
     cr_assert_eq(shell->reconnects, 0, "each word from the broker counts");
-    pass(shell, 200);
+    pass(shell, 700);
     cr_assert_eq(shell->reconnects, 1);
     cr_assert_geq(count_said(shell, EFFECT_HELLO), 1);
+    free_shell(shell);
+}
+
+Test(aggregator, a_turn_longer_than_three_beats_is_no_silence_of_the_broker)
+{
+    struct shell *shell = new_shell(4);
+    welcome(shell);
+    pass(shell, 500);
+    cr_assert_eq(count_said(shell, EFFECT_HEARTBEAT), 1);
+    welcome(shell);
+    tick(shell, 60000);
+    cr_assert_eq(shell->reconnects, 0, "it was not asked anything meanwhile");
+    cr_assert_eq(count_said(shell, EFFECT_HEARTBEAT), 2, "it is now");
+    pass(shell, 1499);
+    cr_assert_eq(shell->reconnects, 0);
+    pass(shell, 1);
+    cr_assert_eq(shell->reconnects, 1, "counted from the first beat that was not answered");
     free_shell(shell);
 }
 
