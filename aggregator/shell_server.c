@@ -109,7 +109,7 @@ static bool load_core(struct server *server, char *why, size_t why_bytes)
 static bool open_sockets(struct server *server, const struct server_setup *setup, char *why, size_t why_bytes)
 {
     char bound[MESSAGE_ENDPOINT_BYTES];
-    snprintf(why, why_bytes, "cannot open ZeroMQ");
+    snprintf(why, why_bytes, "%s", NET_WANTS);
     server->net = net_open();
     if (!server->net || (setup->keys && !net_use_keys(server->net, setup->keys, why, why_bytes))) return false;
     snprintf(why, why_bytes, "out of memory or handles");

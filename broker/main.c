@@ -443,6 +443,7 @@ static bool open_shell(struct shell *shell, const struct settings *settings, cha
     snprintf(why, WHY_BYTES, "out of memory or handles");
     shell->journal = journal_open(settings->state, why, WHY_BYTES);
     if (shell->journal == NULL || !open_broker(shell, settings, why)) return false;
+    snprintf(why, WHY_BYTES, "%s", NET_WANTS);
     shell->net = net_open();
     if (shell->net == NULL) return false;
     net_take_at_most(shell->net, MESSAGE_TO_BROKER_BYTES_MAX);

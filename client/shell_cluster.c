@@ -57,7 +57,7 @@ static bool connect_sockets(struct cluster *cluster, const char *broker, const c
 {
     cluster->message = calloc(1, sizeof *cluster->message);
     cluster->net = net_open();
-    if (!cluster->message || !cluster->net) return fail(cluster, "out of memory or handles");
+    if (!cluster->message || !cluster->net) return fail(cluster, NET_WANTS);
     cluster->broker = socket_connect(cluster->net, broker, cluster->why, sizeof cluster->why);
     if (!cluster->broker) return false;
     cluster->aggregator = socket_connect(cluster->net, aggregator, cluster->why, sizeof cluster->why);

@@ -30,7 +30,7 @@ enum exit_status talk_open(struct talk *talk, const struct options *options)
     talk->answer = calloc(1, sizeof *talk->answer);
     talk->net = net_open();
     if (!talk->answer || !talk->net) {
-        fprintf(stderr, "goldthread: out of memory or handles\n");
+        fprintf(stderr, "goldthread: %s\n", NET_WANTS);
         talk_close(talk);
         return STATUS_FAILED;
     }

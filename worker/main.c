@@ -272,6 +272,7 @@ static bool watch(const struct shell *shell, int fd)
 /* Endpoints are tried here, so that a misspelt one is told at once and not for ever retried. */
 static bool open_sockets(struct shell *shell, char *why)
 {
+    snprintf(why, WHY_BYTES, "%s", NET_WANTS);
     shell->net = net_open();
     if (shell->net == NULL) return false;
     if (shell->settings->keys != NULL && !net_use_keys(shell->net, shell->settings->keys, why, WHY_BYTES)) return false;

@@ -24,7 +24,7 @@
 #define RECONNECT_MS     10
 #define RECONNECT_MAX_MS 1000
 #define HANDSHAKE_MS     5000
-#define REFUSED_MS       1000  /* until a key that was refused is shown again */
+#define REFUSED_MS       1000  /* at most until a key that was refused is shown again */
 #define PROBE_S          10    /* a connection without traffic is probed so often ... */
 #define PROBES           5     /* ... and given up after so many without an answer ... */
 #define UNHEARD_MS       60000 /* ... as is one whose other end takes in no byte for so long */
@@ -59,8 +59,20 @@ struct socket {
     char *file;           /* of a bound ipc endpoint, or NULL: ZeroMQ leaves it behind */
 };
 
+/* Every peer has a descriptor, and the usual 1,024 are soon taken. Where no more are allowed it works with fewer,
+ * down to a few. */
+static bool raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS_MAX) return true;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur >= NET_DESCRIPTORS;
+}
+
 struct net *net_open(void)
 {
+    if (!raise_descriptors()) return NULL;
     struct net *net = calloc(1, sizeof *net);
     if (net == NULL) return NULL;
     net->outbound = outbound_new(OUTBOUND_BYTES_MAX);
@@ -220,11 +232,25 @@ static bool set_own_id(void *handle)
     return zmq_setsockopt(handle, ZMQ_ROUTING_ID, id, sizeof id) == 0;
 }
 
-/* IMMEDIATE: nothing is queued for a connection that is not up, to arrive stale once it is. */
+uint64_t jitter_ms(uint64_t ms, uint64_t dice)
+{
+    return ms - dice % (ms / 2 + 1);
+}
+
+static int draw_wait_ms(int ms)
+{
+    uint64_t dice = 0; /* without random bytes all wait alike */
+    if (getrandom(&dice, sizeof dice, 0) != (ssize_t)sizeof dice) dice = 0;
+    return (int)jitter_ms((uint64_t)ms, dice);
+}
+
+/* IMMEDIATE: nothing is queued for a connection that is not up, to arrive stale once it is. ZeroMQ's own jitter is at
+ * most the first of the two waits, so that thousands that lost a server together would come back together. */
 static bool set_dealer(void *handle)
 {
     return set_own_id(handle) && set_int(handle, ZMQ_IMMEDIATE, 1) &&
-           set_int(handle, ZMQ_RECONNECT_IVL, RECONNECT_MS) && set_int(handle, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+           set_int(handle, ZMQ_RECONNECT_IVL, draw_wait_ms(RECONNECT_MS)) &&
+           set_int(handle, ZMQ_RECONNECT_IVL_MAX, draw_wait_ms(RECONNECT_MAX_MS));
 }
 
 static bool set_text(void *handle, int option, const char *text, size_t size)
@@ -316,20 +342,10 @@ static void simplify(char *endpoint)
     memmove(endpoint + strlen("tcp://"), address, strlen(address) + 1);
 }
 
-/* Every peer has a descriptor, and the usual 1,024 are soon taken. Where no more are allowed it works with fewer. */
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS_MAX) return;
-    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 struct socket *socket_bind(struct net *net, const char *endpoint, char *bound, size_t bound_bytes, char *why,
                            size_t why_bytes)
 {
     if (!check_endpoint(net, endpoint, why, why_bytes)) return NULL;
-    raise_descriptors();
     struct socket *socket = open_socket(net, ZMQ_ROUTER, endpoint);
     if (socket == NULL || zmq_bind(socket->handle, endpoint) != 0)
         return give_up(socket, "bind", endpoint, why, why_bytes);
@@ -389,7 +405,7 @@ bool socket_key_refused(struct socket *socket)
     while (socket->monitor != NULL && zmq_recv(socket->monitor, event, sizeof event, ZMQ_DONTWAIT) >= 0) {
         zmq_recv(socket->monitor, address, sizeof address, ZMQ_DONTWAIT);
         socket->key_refused = true; /* nothing else is watched for */
-        socket->show_due_ms = clock_ms() + REFUSED_MS;
+        socket->show_due_ms = clock_ms() + (uint64_t)draw_wait_ms(REFUSED_MS);
     }
     return socket->key_refused;
 }

@@ -23,8 +23,14 @@ struct socket_id {
 struct net;    /* a ZeroMQ context */
 struct socket; /* a ROUTER or a DEALER */
 
-struct net *net_open(void);      /* NULL: out of memory or handles */
+#define NET_DESCRIPTORS 64 /* the fewest that a process may have: ZeroMQ ends it when they run out */
+#define NET_WANTS       "ZeroMQ needs memory and a limit of at least 64 open files (ulimit -n)"
+
+struct net *net_open(void);      /* NULL: NET_WANTS */
 void net_close(struct net *net); /* after its sockets; waits at most their linger time (1 s) */
+
+/* A wait of at most ms and at least half of it, as the dice have it. */
+uint64_t jitter_ms(uint64_t ms, uint64_t dice);
 
 /* The keys of every TCP socket that is opened from now on; borrowed until net_close. The process leaves no core
  * dump from then on, and only root may trace it. A program that binds

@@ -345,6 +345,35 @@ Test(socket, a_server_takes_all_the_descriptors_that_it_may_have)
     close_pair(&pair);
 }
 
+Test(socket, too_few_descriptors_are_refused_before_zeromq_ends_the_process)
+{
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){NET_DESCRIPTORS - 1, NET_DESCRIPTORS - 1}), 0);
+    cr_assert_null(net_open());
+}
+
+Test(socket, the_fewest_descriptors_allowed_are_enough_for_a_pair)
+{
+    struct pair pair;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){NET_DESCRIPTORS, NET_DESCRIPTORS}), 0);
+    open_pair(&pair);
+    close_pair(&pair);
+}
+
+Test(socket, waits_are_spread_over_the_upper_half)
+{
+    bool seen[1001] = {false};
+    for (uint64_t dice = 0; dice < 5000; dice++) {
+        const uint64_t wait_ms = jitter_ms(1000, dice * 2654435761u);
+        cr_assert(wait_ms >= 500 && wait_ms <= 1000, "%lu ms", wait_ms);
+        seen[wait_ms] = true;
+    }
+    size_t different = 0;
+    for (size_t at = 0; at <= 1000; at++) different += seen[at];
+    cr_assert_gt(different, 400);
+    cr_assert_eq(jitter_ms(1, 7), 1);
+    cr_assert_eq(jitter_ms(1, 8), 1);
+}
+
 Test(socket, an_endpoint_that_cannot_be_is_refused_with_a_reason)
 {
     const char *const rows[] = {"nonsense", "tcp://", "tcp://127.0.0.1:99999", "ipc:///no/such/folder/s"};
