@@ -472,14 +472,62 @@ static const char *find_refusal(struct broker *broker, const struct message *mes
     return digest_equal(&given, &broker->decoded->population) ? NULL : "the population is not the one the sweep names";
 }
 
+/* Whether any sweep but this one names its population. */
+static bool shares_population(const struct broker *broker, const struct ledger *ledger)
+{
+    for (uint32_t at = 0; at < broker->sweep_count; at++)
+        if (&broker->sweeps[at] != ledger && digest_equal(&broker->sweeps[at].population, &ledger->population))
+            return true;
+    return false;
+}
+
+/* Leases name sweeps by their place in the list. */
+static void close_gap(struct broker *broker, uint32_t gap)
+{
+    struct ledger *ledger = &broker->sweeps[gap];
+    broker->sweep_count--;
+    memmove(ledger, ledger + 1, (broker->sweep_count - gap) * sizeof *ledger);
+    if (broker->turn > gap) broker->turn--;
+    for (struct lease *lease = lease_first(&broker->leases); lease != NULL; lease = lease_next(&broker->leases, lease))
+        if (lease->sweep > gap) lease->sweep--;
+    name_tenants(broker);
+}
+
+static void forget_sweep(const struct step *step, struct ledger *ledger)
+{
+    struct broker *broker = step->broker;
+    struct broker_effect *effect = emit(step, BROKER_KEEP_NOTHING);
+    effect->sweep = ledger->sweep;
+    if (ledger->population_kept && !shares_population(broker, ledger)) effect->population = ledger->population;
+    note_sweep(step, NOTE_SWEEP_FORGOTTEN, ledger);
+    broker->counters.sweeps_forgotten++;
+    ledger_close(ledger);
+    close_gap(broker, (uint32_t)(ledger - broker->sweeps));
+}
+
+/* Room for one more sweep: of those that have ended, and of which nothing is lent, the one that came first is
+ * forgotten. What was folded of it stays with the aggregator. False: there is none. */
+static bool make_room(const struct step *step)
+{
+    struct broker *broker = step->broker;
+    if (broker->sweep_count < BROKER_SWEEPS_MAX) return true;
+    for (uint32_t at = 0; at < broker->sweep_count; at++) {
+        struct ledger *ledger = &broker->sweeps[at];
+        if (ledger_is_open(ledger) || ledger->leases > 0) continue;
+        forget_sweep(step, ledger);
+        return true;
+    }
+    return false;
+}
+
 static void take_submit(const struct step *step, const struct message *message)
 {
     struct broker *broker = step->broker;
     const struct digest id = digest_of(message->submit.sweep);
     const char *refusal = find_refusal(broker, message, &id);
     struct ledger *ledger = find_sweep(broker, &id);
-    if (refusal == NULL && ledger == NULL && broker->sweep_count == BROKER_SWEEPS_MAX)
-        refusal = "too many sweeps are kept here: at most 256";
+    if (refusal == NULL && ledger == NULL && !make_room(step))
+        refusal = "256 sweeps are open here, which is the most: wait until one is done, or cancel one";
     if (refusal != NULL) {
         answer_error(step, ERROR_REFUSED, refusal);
     } else if (ledger != NULL) {

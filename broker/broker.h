@@ -41,14 +41,15 @@ struct broker_event {
 };
 
 enum broker_effect_kind {
-    BROKER_KEEP_SWEEP,  /* a new sweep: its bytes, its population's bytes unless empty; running */
-    BROKER_KEEP_STATE,  /* the sweep's state, result and text have changed */
-    BROKER_KEEP_DONE,   /* `blocks` are done; ranges kept inside them are part of them now */
-    BROKER_KEEP_RANGES, /* all of the sweep's done ranges are to be kept anew */
-    BROKER_KEEP_SHARE,  /* the sweep's priority, weight and tenant have changed */
-    BROKER_KEEP_PARKED, /* all of the sweep's parked blocks are to be kept anew */
-    BROKER_SEND,        /* the message that broker_compose makes of this effect */
-    BROKER_NOTE         /* something people may want to know */
+    BROKER_KEEP_SWEEP,   /* a new sweep: its bytes, its population's bytes unless empty; running */
+    BROKER_KEEP_STATE,   /* the sweep's state, result and text have changed */
+    BROKER_KEEP_DONE,    /* `blocks` are done; ranges kept inside them are part of them now */
+    BROKER_KEEP_RANGES,  /* all of the sweep's done ranges are to be kept anew */
+    BROKER_KEEP_SHARE,   /* the sweep's priority, weight and tenant have changed */
+    BROKER_KEEP_PARKED,  /* all of the sweep's parked blocks are to be kept anew */
+    BROKER_KEEP_NOTHING, /* the sweep is forgotten, and its population with it unless that is zero */
+    BROKER_SEND,         /* the message that broker_compose makes of this effect */
+    BROKER_NOTE          /* something people may want to know */
 };
 
 enum broker_note {
@@ -69,7 +70,8 @@ enum broker_note {
     NOTE_SWEEP_STALLED,  /* only parked blocks are left */
     NOTE_SWEEP_PAUSED,
     NOTE_SWEEP_RESUMED, /* after a pause, or to try parked blocks again */
-    NOTE_WORKER_DRAINING
+    NOTE_WORKER_DRAINING,
+    NOTE_SWEEP_FORGOTTEN /* it had ended, and another took its place */
 };
 
 struct broker_effect {
@@ -80,6 +82,7 @@ struct broker_effect {
             struct span sweep, population;
         } keep; /* borrowed from the event's message */
         struct block_range blocks;
+        struct digest population; /* of KEEP_NOTHING */
         struct {
             struct peer to;
             enum message_kind kind;
@@ -113,7 +116,7 @@ struct broker_effects {
 
 /* What happened since this process started. */
 struct broker_counters {
-    uint64_t sweeps_accepted;
+    uint64_t sweeps_accepted, sweeps_forgotten;
     uint64_t leases_granted, leases_lapsed;
     uint64_t leases_copied, leases_recalled;    /* because they were late */
     uint64_t blocks_done;                       /* once each time a block becomes done */

@@ -141,6 +141,7 @@ static void log_note(const struct broker_effect *effect)
         [NOTE_SWEEP_PAUSED] = {LOG_INFO, "sweep-paused"},
         [NOTE_SWEEP_RESUMED] = {LOG_INFO, "sweep-resumed"},
         [NOTE_WORKER_DRAINING] = {LOG_INFO, "worker-draining"},
+        [NOTE_SWEEP_FORGOTTEN] = {LOG_INFO, "sweep-forgotten"},
     };
     char hex[DIGEST_HEX_BYTES] = "-", name[MESSAGE_NAME_BYTES];
     if (!digest_is_zero(&effect->sweep)) digest_to_hex(&effect->sweep, hex);

@@ -82,6 +82,7 @@ void broker_observe(const struct broker *broker, uint64_t now_ms, struct broker_
 
 static const struct exposed numbers[] = {
     COUNTER("sweeps_accepted_total", "Sweeps that were new when they were submitted.", counters.sweeps_accepted),
+    COUNTER("sweeps_forgotten_total", "Sweeps that had ended and made room for others.", counters.sweeps_forgotten),
     COUNTER("leases_granted_total", "Leases lent to workers.", counters.leases_granted),
     COUNTER("leases_lapsed_total", "Leases that ran out without a heartbeat.", counters.leases_lapsed),
     COUNTER("leases_copied_total", "Late leases lent to another worker as well.", counters.leases_copied),

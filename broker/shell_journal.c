@@ -40,6 +40,9 @@ enum statement {
     ALL_PARKED,
     PUT_SHARE,
     ALL_SHARES,
+    DROP_SWEEP,
+    DROP_SHARE,
+    DROP_POPULATION,
     STATEMENT_COUNT
 };
 
@@ -66,6 +69,9 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [PUT_SHARE] =
         "INSERT OR REPLACE INTO share (sweep, priority, weight, tenant, checksum) VALUES (?1, ?2, ?3, ?4, ?5)",
     [ALL_SHARES] = "SELECT sweep, priority, weight, tenant, checksum FROM share",
+    [DROP_SWEEP] = "DELETE FROM sweep WHERE id = ?1",
+    [DROP_SHARE] = "DELETE FROM share WHERE sweep = ?1",
+    [DROP_POPULATION] = "DELETE FROM population WHERE digest = ?1",
 };
 
 /* The log is copied into the database every 1,000 pages; after a burst its file shrinks back to 64 MiB. */
@@ -420,8 +426,22 @@ static bool begin(struct journal *journal)
     return journal->open;
 }
 
+static bool drop_row(struct journal *journal, enum statement which, const struct digest *id)
+{
+    return bind_digest(journal->statements[which], 1, id) && run(journal->statements[which]);
+}
+
+static bool forget(struct journal *journal, const struct digest *sweep, const struct digest *population)
+{
+    return drop_row(journal, DROP_SWEEP, sweep) && drop_done(journal, sweep, 0, INT64_MAX) &&
+           drop_row(journal, DROP_PARKED, sweep) && drop_row(journal, DROP_SHARE, sweep) &&
+           drop_row(journal, DROP_POPULATION, population);
+}
+
 bool journal_keep(struct journal *journal, const struct broker *broker, const struct broker_effect *effect)
 {
+    if (effect->kind == BROKER_KEEP_NOTHING)
+        return begin(journal) && forget(journal, &effect->sweep, &effect->population);
     const struct ledger *ledger = broker_sweep(broker, &effect->sweep);
     if (ledger == NULL || !begin(journal)) return false;
     switch (effect->kind) {

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "digest.h"
 #include "net/process.h"
 #include "net/socket.h"
 #include "support_place.h"
@@ -166,6 +167,42 @@ Test(broker_program, outlives_thousands_of_workers_that_vanished)
         cr_assert(receive(stage, stage->client), "the broker has ended");
     cr_assert_eq(stage->message->kind, MESSAGE_SWEEPS);
     cr_assert_eq(stage->message->sweeps.workers, VANISHED);
+    kill(stage->broker, SIGTERM);
+    cr_assert_eq(wait_program(stage->broker), 0);
+    close_stage(stage);
+}
+
+static enum message_kind ask_to_run(struct stage *stage, uint64_t seed)
+{
+    fill_submit(stage, seed);
+    send_surely(stage, stage->client);
+    cr_assert(receive(stage, stage->client), "the broker has ended");
+    return stage->message->kind;
+}
+
+Test(broker_program, makes_room_for_one_more_sweep_when_one_has_ended)
+{
+    struct stage *stage = open_stage(-1, "600000");
+    for (uint64_t seed = 0; seed < MESSAGE_SWEEPS_MAX; seed++)
+        cr_assert_eq(ask_to_run(stage, seed), MESSAGE_ACCEPTED, "sweep %lu", seed);
+    const struct digest last = stage->message->accepted.sweep;
+    cr_assert_eq(ask_to_run(stage, MESSAGE_SWEEPS_MAX), MESSAGE_ERROR);
+    cr_assert_not_null(strstr(stage->message->error.text, "256 sweeps are open"), "%s", stage->message->error.text);
+    stage->message->kind = MESSAGE_CANCEL;
+    stage->message->cancel.sweep = last;
+    send_surely(stage, stage->client);
+    cr_assert(receive(stage, stage->client), "the broker has ended");
+    cr_assert_eq(ask_to_run(stage, MESSAGE_SWEEPS_MAX), MESSAGE_ACCEPTED);
+    kill(stage->broker, SIGKILL);
+    wait_program(stage->broker);
+    close_stage(stage);
+
+    stage = open_stage(-1, "600000");
+    ask_status(stage);
+    cr_assert(receive(stage, stage->client), "the broker has ended");
+    cr_assert_eq(stage->message->sweeps.count, MESSAGE_SWEEPS_MAX);
+    for (uint32_t at = 0; at < MESSAGE_SWEEPS_MAX; at++)
+        cr_assert_not(digest_equal(&stage->message->sweeps.list[at].sweep, &last), "it is forgotten for good");
     kill(stage->broker, SIGTERM);
     cr_assert_eq(wait_program(stage->broker), 0);
     close_stage(stage);

@@ -293,19 +293,88 @@ Test(broker, a_submission_that_cannot_be_is_refused_and_changes_nothing)
     close_bench(bench);
 }
 
-Test(broker, more_sweeps_than_the_limit_are_refused)
+static void submit_numbered(struct bench *bench, int number, uint64_t blocks)
 {
-    struct bench *bench = open_bench();
     char name[16];
+    snprintf(name, sizeof name, "s%d", number);
+    submit(bench, name, blocks);
+}
+
+static void fill_table(struct bench *bench)
+{
     for (int at = 0; at < BROKER_SWEEPS_MAX; at++) {
-        snprintf(name, sizeof name, "s%d", at);
-        submit(bench, name, 1);
+        submit_numbered(bench, at, 1);
         cr_assert_not_null(find_send(bench, client, MESSAGE_ACCEPTED), "sweep %d", at);
     }
+}
+
+Test(broker, more_open_sweeps_than_the_limit_are_refused)
+{
+    struct bench *bench = open_bench();
+    fill_table(bench);
     submit(bench, "one more", 1);
     cr_assert_not_null(find_send(bench, client, MESSAGE_ERROR));
     submit(bench, "s0", 1);
     cr_assert_not_null(find_send(bench, client, MESSAGE_ACCEPTED), "known sweeps are still accepted");
+    close_bench(bench);
+}
+
+Test(broker, one_more_sweep_takes_the_place_of_the_oldest_that_has_ended)
+{
+    struct bench *bench = open_bench();
+    fill_table(bench);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    submit_numbered(bench, 9, 1);
+    order(bench, MESSAGE_CANCEL);
+    submit_numbered(bench, 7, 1);
+    held(bench, true, 1, &(struct block_range){0, 1});
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_DONE);
+    const struct digest finished = bench->id;
+    submit(bench, "one more", 8);
+    cr_assert_not_null(find_send(bench, client, MESSAGE_ACCEPTED));
+    cr_assert_eq(bench->effects.list[0].kind, BROKER_KEEP_NOTHING, "in the commit of the one that follows");
+    cr_assert(digest_equal(&bench->effects.list[0].sweep, &finished), "s7 came before s9");
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_SWEEP), 1);
+    cr_assert_null(broker_sweep(bench->broker, &finished));
+    submit(bench, "another", 1);
+    cr_assert_not_null(find_send(bench, client, MESSAGE_ACCEPTED), "in the place of s9");
+    submit(bench, "too many", 1);
+    cr_assert_eq(find_send(bench, client, MESSAGE_ERROR)->send.error.code, ERROR_REFUSED);
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_NOTHING), 0);
+    cr_assert_eq(bench->broker->counters.sweeps_forgotten, 2);
+    close_bench(bench);
+}
+
+Test(broker, leases_stay_with_their_sweeps_when_one_is_forgotten)
+{
+    struct bench *bench = open_bench();
+    submit_numbered(bench, 0, 1);
+    order(bench, MESSAGE_CANCEL);
+    submit_numbered(bench, 1, 8);
+    const struct digest lent = bench->id;
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect lease = lease_to(bench, one);
+    for (int at = 2; at < BROKER_SWEEPS_MAX + 1; at++) submit_numbered(bench, at, 1);
+    cr_assert_eq(bench->broker->counters.sweeps_forgotten, 1);
+    bench->id = lent;
+    const struct lease *kept = lease_find(&bench->broker->leases, lease.send.lease.token);
+    cr_assert_eq(&bench->broker->sweeps[kept->sweep], ledger_of(bench));
+    done(bench, one, lease.send.lease.token, lease.send.lease.blocks, 1000);
+    cr_assert_eq(ledger_of(bench)->done.total, lease.send.lease.blocks.count);
+    cr_assert_null(lease_find(&bench->broker->leases, lease.send.lease.token));
+    close_bench(bench);
+}
+
+Test(broker, a_submission_that_is_refused_makes_nobody_forget)
+{
+    struct bench *bench = open_bench();
+    fill_table(bench);
+    order(bench, MESSAGE_CANCEL);
+    bench->message.kind = MESSAGE_SUBMIT;
+    bench->message.submit.sweep = (struct span){(const uint8_t *)"nonsense", 8};
+    deliver(bench, client);
+    cr_assert_not_null(find_send(bench, client, MESSAGE_ERROR));
+    cr_assert_eq(bench->broker->counters.sweeps_forgotten, 0);
     close_bench(bench);
 }
 

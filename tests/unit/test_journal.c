@@ -20,6 +20,7 @@ struct bench {
     struct message message;
     struct buffer sweep;
     struct digest id;
+    uint64_t seed; /* of the next sweep */
     char why[256];
 };
 
@@ -85,6 +86,7 @@ static void submit(struct bench *bench, struct span population)
     sweep->years = 1;
     sweep->first_year = 202526;
     sweep->method = DESIGN_RANDOM;
+    sweep->seed = bench->seed;
     sweep->draws = 100;
     sweep->draws_per_block = 1;
     sweep->levels = 1u << AREA_ENGLAND;
@@ -448,6 +450,33 @@ Test(journal, nothing_is_left_of_a_damaged_sweep_that_is_submitted_again)
     const struct ledger *ledger = broker_sweep(bench->broker, &bench->id);
     cr_assert_eq(ledger->done.total, 0, "it is told by the aggregator, or done again");
     cr_assert_eq(ledger->priority, 0, "as it was asked for last");
+    cr_assert_eq(bench->journal->damages, 0);
+    close_bench(bench);
+}
+
+Test(journal, nothing_is_left_of_a_sweep_that_was_forgotten)
+{
+    struct bench *bench = open_bench();
+    submit(bench, population);
+    const struct digest old = bench->id;
+    hello_worker(bench);
+    done(bench, 0, 10);
+    bench->message.kind = MESSAGE_CANCEL;
+    bench->message.cancel.sweep = old;
+    step(bench);
+    for (uint64_t seed = 1; seed <= BROKER_SWEEPS_MAX; seed++) {
+        bench->seed = seed;
+        submit(bench, (struct span){0});
+    }
+    cr_assert_null(broker_sweep(bench->broker, &old));
+    cr_assert_eq(count_rows(bench, "sweep"), BROKER_SWEEPS_MAX);
+    cr_assert_eq(count_rows(bench, "share"), BROKER_SWEEPS_MAX);
+    cr_assert_eq(count_rows(bench, "done"), 0);
+    cr_assert_eq(count_rows(bench, "population"), 0, "no other sweep names it");
+    stop(bench);
+    start(bench);
+    cr_assert_null(broker_sweep(bench->broker, &old));
+    cr_assert_not_null(broker_sweep(bench->broker, &bench->id));
     cr_assert_eq(bench->journal->damages, 0);
     close_bench(bench);
 }
