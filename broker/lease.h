@@ -17,7 +17,7 @@ struct lease {
     uint64_t granted_ms;
     uint64_t moved_ms; /* when blocks of it were last reported done, or it was granted */
     uint64_t twin;     /* the other lease of these blocks, or of some of them; 0: none */
-    uint32_t copies;   /* how often they were lent beside the first lease of them */
+    uint32_t copies;   /* how often they were lent beside the first lease of them, at most LENDING_COPIES_MAX */
     bool recalled;     /* its worker was asked for what is not begun */
     uint32_t worker;   /* slot in the roster */
     uint32_t sweep;    /* place in the broker's list */

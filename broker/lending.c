@@ -59,6 +59,23 @@ struct lease *lending_find(const struct broker *broker, const struct worker *wor
     return lease != NULL && lease->worker == roster_slot(&broker->roster, worker) ? lease : NULL;
 }
 
+/* Takes a lease from a worker that may be at it. Its answer counts when it comes after all; until the worker
+ * no longer names the lease, it is lent nothing. */
+static void take_away(struct broker *broker, struct lease *lease)
+{
+    struct worker *worker = worker_of(broker, lease);
+    worker->astray = lease->token;
+    worker->astray_sweep = ledger_of(broker, lease)->sweep;
+    lending_end(broker, lease);
+    roster_limit(&broker->roster, worker, 0);
+}
+
+void lending_end_twin(const struct step *step, const struct lease *lease)
+{
+    struct lease *twin = twin_of(step->broker, lease);
+    if (twin != NULL) take_away(step->broker, twin);
+}
+
 /* Failures. A worker that ends or falls silent may have been ended by a block of what it held. */
 
 /* Whether some worker is here that could be lent to and on which these blocks have not failed. The first
@@ -89,26 +106,10 @@ void lending_lose(const struct step *step, struct lease *lease, enum fault_cause
     lease->each_us = 0; /* the time is spent */
     struct ledger *ledger = ledger_of(broker, lease);
     const struct block_range blocks = lease->blocks;
-    const bool shared = lease->twin != 0; /* somebody else has them still */
+    if (lease->copies == LENDING_COPIES_MAX) lending_end_twin(step, lease); /* too often to be chance */
+    const bool shared = lease->twin != 0;                                   /* somebody else has them still */
     lending_end(broker, lease);
     if (!shared && range_overlap(&ledger->done, blocks) < blocks.count) lending_blame(step, ledger, blocks, &blame);
-}
-
-/* Takes a lease from a worker that may be at it. Its answer counts when it comes after all; until the worker
- * no longer names the lease, it is lent nothing. */
-static void take_away(struct broker *broker, struct lease *lease)
-{
-    struct worker *worker = worker_of(broker, lease);
-    worker->astray = lease->token;
-    worker->astray_sweep = ledger_of(broker, lease)->sweep;
-    lending_end(broker, lease);
-    roster_limit(&broker->roster, worker, 0);
-}
-
-void lending_end_twin(const struct step *step, const struct lease *lease)
-{
-    struct lease *twin = twin_of(step->broker, lease);
-    if (twin != NULL) take_away(step->broker, twin);
 }
 
 static bool has_lease_of(const struct broker *broker, const struct worker *worker, uint32_t sweep)
@@ -376,7 +377,7 @@ static bool recall(const struct step *step, struct lease *lease)
 static struct worker *choose_copier(const struct step *step, const struct lease *lease, struct block_range *blocks)
 {
     const struct ledger *ledger = ledger_of(step->broker, lease);
-    if (lease->copies == LENDING_COPIES_MAX || !range_gap(&ledger->done, lease->blocks, blocks)) return NULL;
+    if (!range_gap(&ledger->done, lease->blocks, blocks)) return NULL;
     return choose_for(step, ledger_find_fault(ledger, *blocks));
 }
 
@@ -391,7 +392,8 @@ static bool copy(const struct step *step, struct lease *lease)
     ledger_of(broker, lease)->leases++;
     broker->counters.leases_copied++;
     struct lease *twin = lend(step, worker, lease->sweep, blocks);
-    twin->copies = ++lease->copies;
+    if (lease->copies < LENDING_COPIES_MAX) lease->copies++;
+    twin->copies = lease->copies;
     twin->twin = lease->token;
     lease->twin = twin->token;
     return true;
@@ -407,7 +409,8 @@ static bool help(const struct step *step, struct lease *lease)
     struct lease *twin = twin_of(broker, lease);
     struct block_range blocks;
     if (twin == NULL) return copy(step, lease);
-    if (twin->token < lease->token || !is_late(step, twin) || choose_copier(step, twin, &blocks) == NULL) return false;
+    if (twin->token < lease->token || twin->copies == LENDING_COPIES_MAX) return false;
+    if (!is_late(step, twin) || choose_copier(step, twin, &blocks) == NULL) return false;
     take_away(broker, lease);
     return copy(step, twin);
 }
@@ -420,23 +423,29 @@ static uint32_t count_idle(const struct roster *roster, uint32_t most)
     return count;
 }
 
+/* When leases are to be looked at again; UINT64_MAX: there is nothing to be done for now. */
+static uint64_t look_due_ms(const struct broker *broker)
+{
+    const bool idle = roster_waiting(&broker->roster, 0) != NULL;
+    if (!idle || broker->leases.count == 0 || peer_is_nobody(&broker->aggregator.peer)) return UINT64_MAX;
+    return broker->helped_ms + LENDING_LOOK_MS;
+}
+
 /* Every lease is looked at, so not at every step. */
 static void help_late(const struct step *step)
 {
     struct broker *broker = step->broker;
-    uint32_t idle = count_idle(&broker->roster, BROKER_EFFECTS_MAX);
-    broker->help_due_ms = UINT64_MAX;
-    if (idle == 0 || broker->leases.count == 0 || peer_is_nobody(&broker->aggregator.peer)) return;
-    broker->help_due_ms = broker->helped_ms + LENDING_LOOK_MS;
+    broker->help_due_ms = look_due_ms(broker);
     if (step->now_ms < broker->help_due_ms) return;
     broker->helped_ms = step->now_ms;
-    broker->help_due_ms = step->now_ms + LENDING_LOOK_MS;
+    uint32_t idle = count_idle(&broker->roster, BROKER_EFFECTS_MAX);
     struct lease *lease = lease_first(&broker->leases);
     while (lease != NULL && idle > 0 && has_room(step)) {
         struct lease *next = lease_next(&broker->leases, lease);
         idle -= help(step, lease);
         lease = next;
     }
+    broker->help_due_ms = look_due_ms(broker);
 }
 
 void lending_lend(const struct step *step)

@@ -11,7 +11,7 @@
 #define LENDING_COPY_TIMES    4u
 #define LENDING_COPY_MS       2000u
 #define LENDING_UNMEASURED_MS 10000u /* ... while no block of the sweep has been measured */
-#define LENDING_COPIES_MAX    3u     /* workers that a lease is lent to beside the first, never two at once */
+#define LENDING_COPIES_MAX    3u     /* then a late copy keeps its blocks, and one that is lost counts as a failure */
 #define LENDING_LOOK_MS       250u   /* how often late leases are looked for at most */
 
 /* Ends a lease: what is not done of it is ready again. */
@@ -25,7 +25,7 @@ struct lease *lending_find(const struct broker *broker, const struct worker *wor
 void lending_blame(const struct step *step, struct ledger *ledger, struct block_range blocks,
                    const struct blame *blame);
 
-/* Ends a lease whose worker gave no answer. */
+/* Ends a lease whose worker gave no answer. Nobody is blamed while its twin goes on, but for the last copy. */
 void lending_lose(const struct step *step, struct lease *lease, enum fault_cause cause);
 
 /* Some blocks of this lease were reported done by its worker: it ends with the last of them, and so does the

@@ -1566,6 +1566,21 @@ Test(broker, a_copy_that_is_lost_or_handed_back_counts_as_no_failure)
     close_bench(bench);
 }
 
+Test(broker, a_block_that_ends_every_worker_that_gets_a_copy_has_failed_in_the_end)
+{
+    struct bench *bench = open_bench();
+    open_late(bench);
+    for (uint32_t lost = 1; lost <= LENDING_COPIES_MAX; lost++) {
+        pass(bench, (LENDING_COPY_MS << lost) + LENDING_LOOK_MS, 2, both);
+        lease_to(bench, two);
+        hello(bench, two, ROLE_WORKER, "w2", 2 + lost);
+        cr_assert_eq(ledger_of(bench)->fault_count, lost == LENDING_COPIES_MAX, "%u lost", lost);
+    }
+    cr_assert_eq(bench->broker->leases.count, 0);
+    cr_assert_eq(ledger_of(bench)->aside.total, 1, "it is tried again like any that failed");
+    close_bench(bench);
+}
+
 Test(broker, a_first_lease_that_is_lost_leaves_its_block_to_the_copy)
 {
     struct bench *bench = open_bench();
