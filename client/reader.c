@@ -116,7 +116,7 @@ uint32_t read_bits(struct reader *reader, const struct yaml_node *node, const ch
                    size_t count)
 {
     uint32_t bits = 0;
-    char allowed[200];
+    char allowed[1024];
     if (node->kind != YAML_SEQUENCE) {
         join(words, count, allowed, sizeof allowed);
         fault(reader, node, "`%s` must be a list; allowed are %s", what, allowed);

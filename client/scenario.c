@@ -239,7 +239,7 @@ static bool find_design(const char *text, enum design_method *method)
 
 static void read_method(struct reader *reader, const struct yaml_node *node)
 {
-    char allowed[160];
+    char allowed[1024];
     if (node->kind == YAML_SCALAR && find_design(node->text, &reader->sweep->method)) return;
     hint(node->kind == YAML_SCALAR ? node->text : "", design_names, COUNT_OF(design_names), allowed, sizeof allowed);
     fault(reader, node, "no design is called `%.64s`%s", kind_name(node), allowed);
@@ -372,7 +372,7 @@ static void override_set(struct reader *reader, const char *text)
 static void override(struct reader *reader, const struct scenario_overrides *overrides)
 {
     struct sweep *sweep = reader->sweep;
-    char allowed[160];
+    char allowed[1024];
     for (size_t at = 0; at < overrides->set_count; at++) override_set(reader, overrides->sets[at]);
     if (overrides->design && !find_design(overrides->design, &sweep->method)) {
         hint(overrides->design, design_names, COUNT_OF(design_names), allowed, sizeof allowed);
