@@ -2,12 +2,11 @@
 
 #include <criterion/criterion.h>
 #include <sqlite3.h>
-#include <stddef.h>
 #include <string.h>
 
 struct file {
     sqlite3_file base;
-    max_align_t real[]; /* the file of the layer below */
+    sqlite3_int64 real[]; /* the file of the layer below, aligned as SQLite does */
 };
 
 static sqlite3_vfs layer, *below;
