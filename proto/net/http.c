@@ -15,13 +15,23 @@
 #include "exposition.h"
 #include "process.h"
 
-#define CONNECTIONS_MAX 32
+#define CONNECTIONS_MAX 48 /* at once, with those that have been sent away and are not gone yet */
+#define READERS_MAX     32 /* the oldest of more is sent away */
 #define SILENCE_S       10
 #define BACKLOG         32
 #define REQUEST_BYTES   (16u << 10) /* of a request's head; more is refused */
 
+/* One that is connected. */
+struct reader {
+    bool here, sent_away;
+    int fd;
+    uint64_t number; /* in the order in which they came */
+};
+
 struct http {
     struct http_setup setup;
+    struct reader readers[CONNECTIONS_MAX]; /* the thread's */
+    uint64_t readers_ever;
     struct MHD_Daemon *daemon;
     int listen_fd; /* -1 once the daemon has it */
     uint64_t started_ms;
@@ -246,6 +256,42 @@ static enum MHD_Result take_request(void *context, struct MHD_Connection *connec
     return answer_line(connection, MHD_HTTP_NOT_FOUND, "there are /healthz, /metrics and /status.json");
 }
 
+/* Readers. One that sends a byte now and then is not silent, and would stay for as long as it likes. So whoever comes
+ * gets a place, and the oldest loses it: that is none who asks at once. */
+
+static void send_oldest_away(struct http *http)
+{
+    size_t count = 0;
+    struct reader *oldest = NULL;
+    for (size_t at = 0; at < CONNECTIONS_MAX; at++) {
+        struct reader *reader = &http->readers[at];
+        if (!reader->here || reader->sent_away) continue;
+        count++;
+        if (oldest == NULL || reader->number < oldest->number) oldest = reader;
+    }
+    if (count <= READERS_MAX) return;
+    oldest->sent_away = true;
+    shutdown(oldest->fd, SHUT_RDWR); /* the daemon closes it, as if the other end had */
+}
+
+static void note_reader(void *context, struct MHD_Connection *connection, void **place,
+                        enum MHD_ConnectionNotificationCode what)
+{
+    struct http *http = context;
+    struct reader *reader = *place;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (reader != NULL) reader->here = false;
+        return;
+    }
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    size_t at = 0;
+    while (at < CONNECTIONS_MAX && http->readers[at].here) at++;
+    if (info == NULL || at == CONNECTIONS_MAX) return;
+    http->readers[at] = (struct reader){.here = true, .fd = info->connect_fd, .number = http->readers_ever++};
+    *place = &http->readers[at];
+    send_oldest_away(http);
+}
+
 /* Opening */
 
 /* epoll: the descriptors of thousands of workers' connections may come before ours, which select() could
@@ -254,7 +300,8 @@ static bool start(struct http *http)
 {
     http->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, take_request, http,
                                     MHD_OPTION_LISTEN_SOCKET, http->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-                                    (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S,
+                                    (unsigned)CONNECTIONS_MAX, MHD_OPTION_NOTIFY_CONNECTION, note_reader, http,
+                                    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S,
                                     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES, MHD_OPTION_END);
     if (http->daemon == NULL) return false;
     http->listen_fd = -1;

@@ -279,6 +279,31 @@ Test(http, garbage_is_refused_and_the_page_lives_on)
     http_close(http);
 }
 
+/* None of them is ever silent for long. */
+Test(http, readers_who_trickle_do_not_keep_others_out)
+{
+    static const char head[] = "GET /healthz HTTP/1.1\r\nHost: ";
+    char address[HTTP_ADDRESS_BYTES];
+    struct http *http = open_page(address);
+    int idlers[IDLERS];
+    for (size_t at = 0; at < IDLERS; at++) {
+        idlers[at] = dial(address);
+        send(idlers[at], head, sizeof head - 1, MSG_NOSIGNAL);
+    }
+    struct pollfd asker = {.fd = dial(address), .events = POLLIN};
+    static const char request[] = "GET /healthz HTTP/1.0\r\n\r\n";
+    cr_assert_eq(send(asker.fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    for (const uint64_t end_ms = clock_ms() + WAIT_MS; poll(&asker, 1, 50) == 0;) {
+        cr_assert_lt(clock_ms(), end_ms, "no answer");
+        for (size_t at = 0; at < IDLERS; at++) send(idlers[at], "x", 1, MSG_NOSIGNAL);
+    }
+    char *answer = read_all(asker.fd);
+    cr_expect_not_null(strstr(answer, " 200 OK"), "%s", answer);
+    free(answer);
+    for (size_t at = 0; at < IDLERS; at++) close(idlers[at]);
+    http_close(http);
+}
+
 Test(http, an_address_is_a_loopback_one_unless_another_is_asked_for)
 {
     static const struct {
