@@ -16,7 +16,7 @@ struct fixture {
 
 static void open_again(struct fixture *fixture)
 {
-    char why[256] = "";
+    char why[STORE_WHY_BYTES] = "";
     store_close(fixture->store);
     fixture->store = store_open(fixture->folder, why, sizeof why);
     cr_assert_not_null(fixture->store, "%s", why);
@@ -251,7 +251,7 @@ Test(store, a_node_can_not_be_stored_twice_nor_deleted_twice)
 /* The child commits nodes 0, 2, 4 ... and says so after each; then it begins one more and is killed. */
 static void write_until_killed(const char *folder, int told)
 {
-    char why[256];
+    char why[STORE_WHY_BYTES];
     struct store *store = store_open(folder, why, sizeof why);
     struct digest sweep = name_of("sweep"), population = name_of("population");
     bool written = store && store_put_sweep(store, &sweep, &population, text("sweep"));
@@ -292,7 +292,7 @@ Test(store, two_processes_can_not_have_one_store)
 {
     struct fixture fixture;
     set_up(&fixture);
-    char why[256] = "";
+    char why[STORE_WHY_BYTES] = "";
     cr_assert_null(store_open(fixture.folder, why, sizeof why));
     cr_assert_not_null(strstr(why, "in use"), "%s", why);
     cr_assert_null(store_open("/nonexistent/folder", why, sizeof why));
@@ -309,7 +309,7 @@ Test(store, a_store_of_another_format_is_refused_and_left_alone)
     tamper(&fixture, "PRAGMA user_version = 7");
     store_close(fixture.store);
     fixture.store = NULL;
-    char why[256] = "";
+    char why[STORE_WHY_BYTES] = "";
     cr_assert_null(store_open(fixture.folder, why, sizeof why));
     cr_assert_not_null(strstr(why, "format 7"), "%s", why);
     tear_down(&fixture);
@@ -547,7 +547,7 @@ Test(store, whatever_call_of_the_disk_fails_what_was_acknowledged_is_there)
         {VFS_OPEN | VFS_READ | VFS_WRITE, SQLITE_NOMEM, "no memory"},
     };
     struct fixture fixture;
-    char why[256], path[96];
+    char why[STORE_WHY_BYTES], path[96];
     vfs_install();
     set_up(&fixture);
     snprintf(path, sizeof path, "%s/aggregator.db", fixture.folder);
