@@ -65,6 +65,8 @@ enum exit_status command_drain(const struct options *options)
 
 /* Workers */
 
+#define PAGES_MAX 256 /* of a list: more than a broker's roster can fill */
+
 static const char *state_name(enum worker_state state)
 {
     static const char *const names[] = {"", "idle", "busy", "draining", "unreached"};
@@ -91,12 +93,13 @@ static json_t *describe_worker(const struct worker_status *worker)
     return row;
 }
 
-/* rows: NULL to print a table. A broker that lists backwards is not followed round and round. */
+/* rows: NULL to print a table. A broker that lists backwards, or for ever, is not followed. */
 static enum exit_status list_workers(struct talk *talk, json_t *rows)
 {
     struct message question = {.kind = MESSAGE_WORKERS};
-    uint64_t next;
-    do {
+    uint64_t next = 0;
+    for (int page = 0; page < PAGES_MAX && (page == 0 || next > question.workers.from); page++) {
+        question.workers.from = next;
         enum talk_result result = talk_ask(talk, &question, MESSAGE_ROSTER);
         if (result != TALK_OK) return talk_fail(talk, result, "workers");
         if (rows == NULL && question.workers.from == 0)
@@ -108,9 +111,7 @@ static enum exit_status list_workers(struct talk *talk, json_t *rows)
             else print_worker(worker);
         }
         next = talk->answer->roster.next;
-        if (next <= question.workers.from) break;
-        question.workers.from = next;
-    } while (next != 0);
+    }
     return STATUS_DONE;
 }
 

@@ -10,6 +10,7 @@
 #define REPEAT_MS  1000
 #define RETRY_MS   10
 #define PREFIX_MIN 6
+#define TAKEN_MAX  64
 
 const char *talk_state_name(enum sweep_state state)
 {
@@ -54,16 +55,18 @@ void talk_close(struct talk *talk)
     talk->answer = NULL;
 }
 
-/* Takes what has arrived. True: the answer, or a refusal, is in talk->answer. */
+/* Takes what has arrived, or as much of it as leaves time to look at the clock: a server may send anything, and for
+ * ever. True: the answer, or a refusal, is in talk->answer. */
 static bool take(struct talk *talk, struct socket *socket, enum message_kind answer)
 {
-    for (;;) {
+    for (int taken = 0; taken < TAKEN_MAX; taken++) {
         const char *why;
         enum socket_result result = socket_receive(socket, NULL, talk->answer, &why);
         if (result == SOCKET_ERROR) continue;
         if (result != SOCKET_OK) return false;
         if (talk->answer->kind == answer || talk->answer->kind == MESSAGE_ERROR) return true;
     }
+    return false;
 }
 
 static enum talk_result ask(struct talk *talk, struct socket *socket, const char *endpoint,
