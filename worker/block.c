@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "design.h"
+#include "study_runner.h"
 
 /* The parts of one slice of areas, for all scenarios and draws of a block, take at most this, unless a
  * single area takes more. */
@@ -25,6 +26,7 @@ struct slice {
 struct block_runner {
     const struct plan *plan;
     struct design *design;
+    struct study_runner *study; /* NULL: the sweep has none */
     struct slice *slices;
     size_t slice_count, part_count;
     size_t batch_count;    /* of a full block */
@@ -34,8 +36,10 @@ struct block_runner {
     model_lanes *values;   /* [parameter_count]: with a scenario's settings */
     model_lanes *parts;    /* [batch_count][scenario_count][areas of a slice][part_count] */
     model_lanes *measured; /* [model_figure_count] */
-    double *store;         /* [kept_count][stride]: the figures of one column and area, draw by draw */
+    double *store;         /* [plan_width][stride]: the figures of one column and area, draw by draw */
+    double *regret;        /* [column_count][stride]: one measure of one area; NULL: the sweep has no regret */
     size_t stride;
+    size_t regret_at; /* the place of the regret among the figures of a column and area; plan_width: none */
     bool failed[PLAN_BLOCK_DRAWS_MAX]; /* by draw of the block, in any scenario and area */
     bool (*stop)(void *context);       /* borrowed while a tree is run; else NULL */
     void *context;
@@ -94,6 +98,13 @@ static void choose_shape(struct block_runner *runner)
     runner->stride = block_draws + STORE_PADDING;
 }
 
+static size_t find_regret(const struct plan *plan)
+{
+    for (size_t at = 0; at < plan->answer_count; at++)
+        if (plan->answers[at].kind == ANSWER_REGRET) return plan->kept_count + at;
+    return plan_width(plan);
+}
+
 static bool take_memory(struct block_runner *runner)
 {
     const struct plan *plan = runner->plan;
@@ -103,7 +114,11 @@ static bool take_memory(struct block_runner *runner)
     runner->values = aligned(sweep->parameter_count, sizeof(model_lanes));
     runner->parts = aligned(part_rows, sizeof(model_lanes));
     runner->measured = aligned(plan->model_figure_count, sizeof(model_lanes));
-    runner->store = aligned(plan->kept_count * runner->stride, sizeof *runner->store);
+    runner->store = aligned(plan_width(plan) * runner->stride, sizeof *runner->store);
+    runner->regret_at = find_regret(plan);
+    bool regret = runner->regret_at < plan_width(plan);
+    if (regret) runner->regret = aligned(plan->column_count * runner->stride, sizeof *runner->regret);
+    if (regret && !runner->regret) return false;
     return runner->draws && runner->values && runner->parts && runner->measured && runner->store;
 }
 
@@ -119,7 +134,9 @@ struct block_runner *block_runner_new(const struct plan *plan, char *why, size_t
         return NULL;
     }
     runner->design = design_new(plan->sweep, why, why_bytes);
-    if (!runner->design) {
+    bool studies = runner->design && plan->study.count_count > 0;
+    if (studies) runner->study = study_runner_new(plan, runner->design, why, why_bytes);
+    if (!runner->design || (studies && !runner->study)) {
         block_runner_free(runner);
         return NULL;
     }
@@ -133,6 +150,7 @@ void block_runner_free(struct block_runner *runner)
         struct slice *slice = &runner->slices[at];
         if (slice->run && !slice->borrowed) runner->plan->model->close(slice->run);
     }
+    study_runner_free(runner->study);
     design_free(runner->design);
     free(runner->slices);
     free(runner->draws);
@@ -140,6 +158,7 @@ void block_runner_free(struct block_runner *runner)
     free(runner->parts);
     free(runner->measured);
     free(runner->store);
+    free(runner->regret);
     free(runner);
 }
 
@@ -226,14 +245,45 @@ static size_t drop_failed(const struct block_runner *runner, double *values, siz
     return kept;
 }
 
-/* Tallies what is stored. */
+/* What the sweep makes of the figures that are stored. */
+static void answer(struct block_runner *runner, size_t column, size_t draws)
+{
+    const struct plan *plan = runner->plan;
+    for (size_t at = 0; at < plan->answer_count; at++) {
+        const struct answer *asked = &plan->answers[at];
+        double *out = runner->store + (plan->kept_count + at) * runner->stride;
+        if (asked->kind != ANSWER_REGRET) answer_yes_no(asked, runner->store, runner->stride, draws, out);
+        else
+            memcpy(runner->regret + column * runner->stride, runner->store + asked->kept[0] * runner->stride,
+                   draws * sizeof *out);
+    }
+}
+
+static bool tally_values(const struct block_runner *runner, struct node *node, size_t figure, double *values)
+{
+    size_t count = node->draws;
+    if (node->failed_draws > 0) count = drop_failed(runner, values, count);
+    return node_tally(node, figure, values, count);
+}
+
+/* Tallies what is stored, but for the regret, which is known when all columns are. */
 static bool tally_figures(struct block_runner *runner, struct node *node, size_t first_figure)
 {
-    for (size_t kept = 0; kept < runner->plan->kept_count; kept++) {
-        double *values = runner->store + kept * runner->stride;
-        size_t count = node->draws;
-        if (node->failed_draws > 0) count = drop_failed(runner, values, count);
-        if (!node_tally(node, first_figure + kept, values, count)) return false;
+    for (size_t at = 0; at < plan_width(runner->plan); at++) {
+        if (at == runner->regret_at) continue;
+        if (!tally_values(runner, node, first_figure + at, runner->store + at * runner->stride)) return false;
+    }
+    return true;
+}
+
+static bool tally_regret(struct block_runner *runner, struct node *node, size_t area)
+{
+    const struct plan *plan = runner->plan;
+    if (!runner->regret) return true;
+    answer_regret(plan->sweep, runner->regret, runner->stride, node->draws);
+    for (size_t column = 0; column < plan->column_count; column++) {
+        size_t figure = plan_figure(plan, column, area, runner->regret_at);
+        if (!tally_values(runner, node, figure, runner->regret + column * runner->stride)) return false;
     }
     return true;
 }
@@ -241,12 +291,17 @@ static bool tally_figures(struct block_runner *runner, struct node *node, size_t
 static bool tally_slice(struct block_runner *runner, const struct slice *slice, struct node *node)
 {
     const struct plan *plan = runner->plan;
-    for (size_t area = 0; area < slice->setup.area_count; area++) {
+    for (size_t local = 0; local < slice->setup.area_count; local++) {
+        size_t area = slice->first_area + local;
         if (is_stopped(runner)) return false;
         for (size_t column = 0; column < plan->column_count; column++) {
-            measure(runner, slice, column, area, node->draws);
-            if (!tally_figures(runner, node, plan_figure(plan, column, slice->first_area + area, 0))) return false;
+            measure(runner, slice, column, local, node->draws);
+            answer(runner, column, node->draws);
+            if (runner->study)
+                study_runner_take(runner->study, column, area, runner->store, runner->stride, node->draws);
+            if (!tally_figures(runner, node, plan_figure(plan, column, area, 0))) return false;
         }
+        if (!tally_regret(runner, node, area)) return false;
     }
     return true;
 }
@@ -266,7 +321,8 @@ static bool fill(struct block_runner *runner, struct node *node, uint64_t first)
         if (at > 0 && !run_slice(runner, slice, first, node->draws)) return false;
         if (!tally_slice(runner, slice, node)) return false;
     }
-    return true;
+    return !runner->study ||
+           study_runner_add(runner->study, first, runner->failed, node, runner->stop, runner->context);
 }
 
 struct node *block_run(struct block_runner *runner, uint64_t block)
@@ -276,8 +332,8 @@ struct node *block_run(struct block_runner *runner, uint64_t block)
     struct node *node = node_new(&runner->plan->shape);
     if (!node) return NULL;
     node->index = block;
-    node->draws = left < sweep->draws_per_block ? left : sweep->draws_per_block;
-    if (!fill(runner, node, first)) {
+    if (!node_set_draws(node, left < sweep->draws_per_block ? left : sweep->draws_per_block) ||
+        !fill(runner, node, first)) {
         node_free(node);
         return NULL;
     }

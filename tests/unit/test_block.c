@@ -99,6 +99,16 @@ static double plain_figure(const struct plan *plan, const struct design *design,
     return figures[plan->kept[figure]];
 }
 
+/* Where draws fail, by sixteenths of each parameter's share, and how many do. */
+static void count_failure(const struct plan *plan, const struct design *design, uint64_t draw, uint64_t *counts)
+{
+    model_lanes values[LINEAR_PARAMETERS], shares[LINEAR_PARAMETERS];
+    design_row(design, 0, draw, values, shares);
+    for (size_t dimension = 0; dimension < plan->study.dimensions; dimension++)
+        counts[dimension * STUDY_FAILURE_CLASSES + (size_t)(shares[dimension][0] * STUDY_FAILURE_CLASSES)]++;
+    counts[plan->study.dimensions * STUDY_FAILURE_CLASSES]++;
+}
+
 /* The node of a block by tallying figure after figure. */
 static struct node *plain_node(const struct plan *plan, uint64_t block)
 {
@@ -108,7 +118,11 @@ static struct node *plain_node(const struct plan *plan, uint64_t block)
     if (end > sweep.draws) end = sweep.draws;
     node->index = block;
     node->draws = end - first;
-    for (uint64_t draw = first; draw < end; draw++) node->failed_draws += fails(design, draw);
+    for (uint64_t draw = first; draw < end; draw++) {
+        if (!fails(design, draw)) continue;
+        node->failed_draws++;
+        count_failure(plan, design, draw, node->counts);
+    }
     for (size_t column = 0; column < plan->column_count; column++) {
         for (size_t area = 0; area < plan->area_count; area++) {
             for (size_t kept = 0; kept < plan->kept_count; kept++) {

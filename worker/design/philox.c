@@ -26,3 +26,8 @@ uint64_t philox_below(uint64_t bits, uint64_t count)
     uint64_t low = (bits & UINT32_MAX) * count, high = (bits >> 32) * count;
     return (high + (low >> 32)) >> 32;
 }
+
+double philox_dummy(uint64_t seed, uint64_t index)
+{
+    return unit_from_bits(philox_at(seed, PHILOX_DUMMY, 0, index).low);
+}

@@ -11,7 +11,8 @@ enum philox_use {
     PHILOX_MORRIS,
     PHILOX_SHAPLEY,
     PHILOX_STRATUM_KEYS,
-    PHILOX_STRATUM_JITTER
+    PHILOX_STRATUM_JITTER,
+    PHILOX_DUMMY
 };
 
 struct philox_bits {
@@ -26,3 +27,6 @@ double philox_unit(uint64_t seed, uint32_t dimension, uint64_t index);
 
 /* A number below `count` from 64 random bits; count: 1 to 2^32. Off from uniform by at most count / 2^64. */
 uint64_t philox_below(uint64_t bits, uint64_t count);
+
+/* The share of a parameter that no model sees, in draw `index`: what it seems to explain is chance; 0 < u < 1. */
+double philox_dummy(uint64_t seed, uint64_t index);

@@ -275,19 +275,29 @@ static bool choose_figures(struct plan *plan, const struct complaint *complaint)
     return true;
 }
 
+static bool choose_answers(struct plan *plan, const struct complaint *complaint)
+{
+    plan->answers = calloc(ANSWERS_MAX, sizeof *plan->answers);
+    if (!plan->answers) return complain(complaint, "out of memory");
+    size_t count = answers_find(plan, plan->answers, complaint->why, complaint->why_bytes);
+    if (count == SIZE_MAX) return false;
+    plan->answer_count = count;
+    return true;
+}
+
 static bool count_figures(struct plan *plan, const struct complaint *complaint)
 {
     const struct sweep *sweep = plan->sweep;
     bool single = sweep->draws == 1;
     size_t most = single ? PLAN_FIGURES_MAX_SINGLE : PLAN_FIGURES_MAX;
     plan->column_count = 2 * sweep->scenario_count - 1;
-    plan->shape.figures = plan->column_count * plan->area_count * plan->kept_count;
+    plan->shape.figures = plan->column_count * plan->area_count * plan_width(plan);
     if (plan->shape.figures <= most) return true;
     return complain(
         complaint,
         "%zu figures (%zu scenarios and differences x %zu areas x %zu measures and years); at most %zu with "
         "%s: leave out a level of areas, 'by', measures or scenarios%s",
-        plan->shape.figures, plan->column_count, plan->area_count, plan->kept_count, most,
+        plan->shape.figures, plan->column_count, plan->area_count, plan_width(plan), most,
         single ? "one draw" : "more than one draw", single ? "" : ", or make one draw");
 }
 
@@ -362,8 +372,8 @@ static bool fill(struct plan *plan, const struct complaint *complaint)
     if (!check_parameters(plan, complaint) || !check_measures(plan, complaint)) return false;
     find_varying(plan);
     if (!make_areas(plan, complaint)) return false;
-    return open_run(plan, complaint) && choose_figures(plan, complaint) && count_figures(plan, complaint) &&
-           check_columns(plan, complaint) && lay_out_study(plan, complaint);
+    return open_run(plan, complaint) && choose_figures(plan, complaint) && choose_answers(plan, complaint) &&
+           count_figures(plan, complaint) && check_columns(plan, complaint) && lay_out_study(plan, complaint);
 }
 
 struct plan *plan_new(struct sweep *sweep, const struct population *population, const struct model *model, char *why,
@@ -392,6 +402,7 @@ void plan_free(struct plan *plan)
     if (!plan) return;
     if (plan->run) plan->model->close(plan->run);
     study_free(&plan->study);
+    free(plan->answers);
     free(plan->areas);
     free(plan->kept);
     free(plan);

@@ -8,6 +8,7 @@
 #include <goldthread/model.h>
 #include <goldthread/sweep.h>
 
+#include "answers.h"
 #include "node.h"
 #include "study.h"
 
@@ -31,9 +32,11 @@ struct plan {
     size_t model_figure_count;
     uint32_t *kept; /* owned, [kept_count]: the model figures that outputs ask for */
     size_t kept_count;
+    struct answer *answers; /* owned, [answer_count]: figures behind the kept ones */
+    size_t answer_count;
     size_t column_count; /* scenarios, then their differences to the first */
     struct study study;
-    struct node_shape shape; /* of a node: column_count * area_count * kept_count figures, and the study */
+    struct node_shape shape; /* of a node: column_count * area_count * plan_width figures, and the study */
 };
 
 /* Makes the plan, and sets sweep->draws_per_block: 1 for a point design, otherwise what the sweep asks for
@@ -53,8 +56,14 @@ struct model_setup plan_setup(const struct plan *plan, size_t first, size_t coun
  * at most PLAN_COLUMN_NAME_BYTES. */
 void plan_column_name(const struct plan *plan, size_t column, char *name, size_t name_bytes);
 
-/* The place of a figure in a node. */
-static inline size_t plan_figure(const struct plan *plan, size_t column, size_t area, size_t kept)
+/* Figures of one column and area: those of the model that are kept, then the answers. */
+static inline size_t plan_width(const struct plan *plan)
 {
-    return (column * plan->area_count + area) * plan->kept_count + kept;
+    return plan->kept_count + plan->answer_count;
+}
+
+/* The place of a figure in a node; `at` below plan_width. */
+static inline size_t plan_figure(const struct plan *plan, size_t column, size_t area, size_t at)
+{
+    return (column * plan->area_count + area) * plan_width(plan) + at;
 }

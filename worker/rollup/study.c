@@ -79,6 +79,47 @@ static bool choose_targets(struct study *study, const struct plan *plan, char *w
     return true;
 }
 
+static size_t group_sums(const struct study *study)
+{
+    size_t dimensions = study->dimensions;
+    bool second = study->sweep->study.extras & STUDY_SECOND_ORDER;
+    switch (study->sweep->method) {
+    case DESIGN_SALTELLI:
+        return STUDY_BASE_SUMS + SALTELLI_SUMS + dimensions * SALTELLI_DIMENSION_SUMS +
+               (second ? dimensions * (dimensions - 1) / 2 * SALTELLI_PAIR_SUMS : 0);
+    case DESIGN_MORRIS:
+    case DESIGN_DERIVATIVE:
+        return STUDY_BASE_SUMS + dimensions * EFFECT_SUMS;
+    case DESIGN_SHAPLEY:
+        return STUDY_BASE_SUMS + dimensions * SHAPLEY_SUMS;
+    default:
+        return STUDY_BASE_SUMS;
+    }
+}
+
+static bool measure_sums(struct study *study, char *why, size_t why_bytes)
+{
+    const struct sweep *sweep = study->sweep;
+    bool slots = sweep->method == DESIGN_ONE_AT_A_TIME;
+    study->group_sums = slots ? SLOT_SUMS : group_sums(study);
+    study->target_sums = study->group_sums * (slots ? (size_t)sweep->draws : study->groups);
+    study->sum_count = study->target_count * study->target_sums;
+    if (sweep->study.extras & STUDY_DELTA) study->target_counts = (study->dimensions + 1) * STUDY_CLASSES * STUDY_BINS;
+    study->count_count = study->target_count * study->target_counts;
+    if (study->sum_count + study->count_count > STUDY_SUMS_MAX) {
+        snprintf(
+            why, why_bytes,
+            "the study takes %zu sums (%zu figures, %u parameters, %u replicates%s); at most %u: leave out measures, "
+            "areas, second_order or delta",
+            study->sum_count + study->count_count, study->target_count, study->dimensions, study->groups,
+            study->target_counts ? ", delta" : "", STUDY_SUMS_MAX);
+        return false;
+    }
+    if (sweep->method != DESIGN_POINT) study->count_count += study->dimensions * STUDY_FAILURE_CLASSES + 1;
+    study->width = sweep->keep_draws ? study->target_count : 0;
+    return true;
+}
+
 bool study_lay_out(struct study *study, const struct plan *plan, char *why, size_t why_bytes)
 {
     const struct sweep *sweep = plan->sweep;
@@ -86,7 +127,9 @@ bool study_lay_out(struct study *study, const struct plan *plan, char *why, size
                             .dimensions = sweep_dimensions(sweep),
                             .rows = sweep_rows(sweep),
                             .groups = sweep->groups ? sweep->groups : 1};
-    return choose_targets(study, plan, why, why_bytes);
+    if (!choose_targets(study, plan, why, why_bytes)) return false;
+    if (study->target_count == 0) study->rows = 1; /* nobody looks at the others */
+    return measure_sums(study, why, why_bytes);
 }
 
 void study_free(struct study *study)

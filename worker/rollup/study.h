@@ -7,6 +7,7 @@
  * are whole numbers. Sums come group by group, since the spread between groups gives the intervals. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,23 +24,78 @@ struct study_target {
     size_t column, area, kept; /* the figure, as plan_figure takes it */
 };
 
+/* Sums of one target and group. All y are values less the target's centre, of lanes in which every run that
+ * takes part is valid; d, i and j count dimensions. */
+enum {
+    SUM_N, /* row 0: draws, y, y^2 */
+    SUM_Y,
+    SUM_YY,
+    STUDY_BASE_SUMS
+};
+
+/* Saltelli, behind the base: B alone, then A and B together, ... */
+enum { SALTELLI_B_N, SALTELLI_B, SALTELLI_BB, SALTELLI_AB_N, SALTELLI_AB_A, SALTELLI_AB_B, SALTELLI_AB, SALTELLI_SUMS };
+
+/* ... then of each dimension, with e = y(A) - y(AB_i): A and AB_i; A, B and AB_i; ... */
+enum {
+    TOTAL_N,
+    TOTAL_EE,
+    FIRST_N,
+    FIRST_E, /* y(AB_i) - y(A) */
+    FIRST_B,
+    FIRST_BE, /* y(B) (y(AB_i) - y(A)) */
+    FIRST_GG, /* (y(B) - y(AB_i))^2 */
+    SALTELLI_DIMENSION_SUMS
+};
+
+/* ... then, with second order, of each pair i < j: BA_i and AB_j. */
+enum { PAIR_N, PAIR_LEFT, PAIR_RIGHT, PAIR_PRODUCT, SALTELLI_PAIR_SUMS };
+
+/* Morris and derivative, of each dimension: elementary effects, (y(row k) - y(row before)) / step in shares. */
+enum { EFFECT_N, EFFECT, EFFECT_ABSOLUTE, EFFECT_SQUARE, EFFECT_SUMS };
+
+/* Shapley, of each dimension: increments of (y(row 0) - y(row k))^2 / 2, which add up to the variance; that half
+ * square in row d - 1, where only this dimension is kept; and in row 1, where only it is drawn anew. */
+enum { SHAPLEY_N, SHAPLEY, SHAPLEY_KEPT_N, SHAPLEY_KEPT, SHAPLEY_NEW_N, SHAPLEY_NEW, SHAPLEY_SUMS };
+
+/* One-at-a-time has no groups: a place for each draw, holding y + centre, and 1 when it is valid. */
+enum { SLOT_VALID, SLOT_VALUE, SLOT_SUMS };
+
 struct study {
     const struct sweep *sweep; /* borrowed */
     uint32_t dimensions, rows, groups;
     struct study_target *targets; /* owned, [target_count]; by area, then column, then measure */
     size_t target_count;
     size_t group_sums;    /* doubles of one target and group */
-    size_t target_sums;   /* of one target: groups * group_sums, or for one-at-a-time one value per draw */
+    size_t target_sums;   /* of one target: groups * group_sums, or for one-at-a-time one slot per draw */
     size_t sum_count;     /* of all targets */
-    size_t target_counts; /* class counts of one target; 0 unless STUDY_DELTA */
-    size_t count_count;   /* all targets' counts, then failures (study_failures) */
+    size_t target_counts; /* class counts of one target: [dimensions + 1][STUDY_CLASSES][STUDY_BINS], the last of a
+                             dummy; 0 unless STUDY_DELTA */
+    size_t count_count;   /* all targets' counts, then failing runs: [dimensions][STUDY_FAILURE_CLASSES] by the row's
+                             share, and their number */
     size_t width;         /* values kept of each draw: target_count with keep_draws, otherwise 0 */
 };
+
+/* The pair i < j among all pairs. */
+static inline size_t study_pair(size_t dimensions, size_t i, size_t j)
+{
+    return i * (2 * dimensions - i - 1) / 2 + (j - i - 1);
+}
+
+/* Where in sums the group of a target begins; where in counts the classes of a target, and the failures. */
+static inline size_t study_sums_at(const struct study *study, size_t target, size_t group)
+{
+    return target * study->target_sums + group * study->group_sums;
+}
+static inline size_t study_failures_at(const struct study *study)
+{
+    return study->target_count * study->target_counts;
+}
 
 struct plan;
 
 /* Lays the study of a plan out; the plan's areas, figures and columns are there. False: out of memory, or `why`
- * says what is too large or unknown. A sweep without study has 0 targets, and with more than one draw still
- * counts failures. */
+ * says what is too large or unknown. A sweep without study has 0 targets and, unless it is a point, still counts
+ * failures. The caller ends it with study_free(). */
 bool study_lay_out(struct study *study, const struct plan *plan, char *why, size_t why_bytes);
 void study_free(struct study *study);

@@ -149,15 +149,26 @@ static void list_areas(const struct plan *plan, struct area_entry *areas)
     qsort(areas, plan->area_count, sizeof *areas, order_areas);
 }
 
+static struct figure_entry figure_entry(const char *measure, const char *unit, uint32_t year, size_t kept)
+{
+    struct figure_entry entry = {.year = "all", .measure = measure, .unit = unit, .kept = kept};
+    if (year != MODEL_YEAR_ALL) snprintf(entry.year, sizeof entry.year, "%u", year);
+    return entry;
+}
+
 static void list_figures(const struct plan *plan, struct figure_entry *figures)
 {
     for (size_t at = 0; at < plan->kept_count; at++) {
         const struct model_figure *figure = &plan->figures[plan->kept[at]];
         const struct model_measure *measure = &plan->model->measures[figure->measure];
-        figures[at] = (struct figure_entry){.year = "all", .measure = measure->name, .unit = measure->unit, .kept = at};
-        if (figure->year != MODEL_YEAR_ALL) snprintf(figures[at].year, sizeof figures[at].year, "%u", figure->year);
+        figures[at] = figure_entry(measure->name, measure->unit, figure->year, at);
     }
-    qsort(figures, plan->kept_count, sizeof *figures, order_figures);
+    for (size_t at = 0; at < plan->answer_count; at++) {
+        const struct answer *answer = &plan->answers[at];
+        size_t place = plan->kept_count + at;
+        figures[place] = figure_entry(answer->name, answer->unit, answer->year, place);
+    }
+    qsort(figures, plan_width(plan), sizeof *figures, order_figures);
 }
 
 static void add_statistic(struct dimensions *dimensions, const char *name, size_t statistic)
@@ -205,7 +216,7 @@ static bool open_dimensions(const struct plan *plan, struct dimensions *dimensio
 {
     dimensions->columns = malloc(plan->column_count * sizeof *dimensions->columns);
     dimensions->areas = malloc(plan->area_count * sizeof *dimensions->areas);
-    dimensions->figures = malloc(plan->kept_count * sizeof *dimensions->figures);
+    dimensions->figures = malloc(plan_width(plan) * sizeof *dimensions->figures);
     if (!dimensions->columns || !dimensions->areas || !dimensions->figures) {
         close_dimensions(dimensions);
         return false;
@@ -265,7 +276,7 @@ static bool emit_area(struct writer *writer, size_t column, const struct area_en
     writer->row.area = area->name;
     writer->row.phase = area->phase;
     writer->row.quintile = area->quintile;
-    for (size_t at = 0; at < plan->kept_count; at++) {
+    for (size_t at = 0; at < plan_width(plan); at++) {
         const struct figure_entry *figure = &writer->dimensions->figures[at];
         writer->row.year = figure->year;
         writer->row.measure = figure->measure;

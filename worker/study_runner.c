@@ -1,0 +1,359 @@
+#include "study_runner.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gather.h"
+
+struct study_runner {
+    const struct plan *plan;
+    const struct study *study;
+    const struct design *design;
+    struct model_setup setup; /* of the areas from the first target's to the last one's */
+    struct model_run *run;
+    bool borrowed; /* the run is the plan's own */
+    size_t first_area, part_count;
+    size_t width;                    /* draws of a batch that count */
+    model_lanes *draws;              /* [parameter_count] */
+    model_lanes *values;             /* [parameter_count]: with a scenario's settings */
+    model_lanes *parts;              /* [scenario_count][areas][part_count] */
+    model_lanes *measured;           /* [model_figure_count] */
+    double *taken;                   /* [target_count][PLAN_BLOCK_DRAWS_MAX]: row 0 of the block */
+    model_lanes *figures;            /* [target_count][rows] of a batch */
+    uint32_t *valid;                 /* [target_count][rows] */
+    uint32_t *failed;                /* [rows] */
+    model_lanes *shares;             /* [rows][dimensions] */
+    const model_lanes **share_rows;  /* [rows], into shares */
+    uint16_t (*order)[MODEL_LANES];  /* [dimensions] */
+    model_lanes *steps;              /* [dimensions] */
+    double *centres;                 /* [target_count] */
+    double (*edges)[STUDY_BINS - 1]; /* [target_count], with STUDY_DELTA */
+};
+
+/* --- memory --- */
+
+static void *aligned(size_t count, size_t bytes)
+{
+    enum { CACHE_LINE = 64 };
+    size_t size = (count * bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    void *memory = aligned_alloc(CACHE_LINE, size ? size : CACHE_LINE);
+    if (memory) memset(memory, 0, size ? size : CACHE_LINE);
+    return memory;
+}
+
+static bool open_run(struct study_runner *runner, char *why, size_t why_bytes)
+{
+    const struct plan *plan = runner->plan;
+    const struct study *study = runner->study;
+    if (study->target_count == 0) return true;
+    runner->first_area = study->targets[0].area; /* targets ascend by area */
+    size_t count = study->targets[study->target_count - 1].area - runner->first_area + 1;
+    runner->setup = plan_setup(plan, runner->first_area, count);
+    runner->borrowed = count == plan->area_count;
+    runner->run = runner->borrowed ? plan->run : plan->model->open(&runner->setup, why, why_bytes);
+    if (!runner->run) return false;
+    runner->part_count = plan->model->part_count(runner->run);
+    return true;
+}
+
+static bool take_memory(struct study_runner *runner)
+{
+    const struct plan *plan = runner->plan;
+    const struct study *study = runner->study;
+    const struct sweep *sweep = plan->sweep;
+    size_t targets = study->target_count, rows = study->rows, dimensions = study->dimensions;
+    bool delta = sweep->study.extras & STUDY_DELTA;
+    runner->draws = aligned(sweep->parameter_count, sizeof(model_lanes));
+    runner->values = aligned(sweep->parameter_count, sizeof(model_lanes));
+    runner->parts = aligned(sweep->scenario_count * runner->setup.area_count * runner->part_count, sizeof(model_lanes));
+    runner->measured = aligned(plan->model_figure_count, sizeof(model_lanes));
+    runner->taken = aligned(targets * PLAN_BLOCK_DRAWS_MAX, sizeof *runner->taken);
+    runner->figures = aligned(targets * rows, sizeof(model_lanes));
+    runner->valid = aligned(targets * rows, sizeof *runner->valid);
+    runner->failed = aligned(rows, sizeof *runner->failed);
+    runner->shares = aligned(rows * dimensions, sizeof(model_lanes));
+    runner->share_rows = aligned(rows, sizeof *runner->share_rows);
+    runner->order = aligned(dimensions, sizeof *runner->order);
+    runner->steps = aligned(dimensions, sizeof(model_lanes));
+    runner->centres = aligned(targets, sizeof *runner->centres);
+    runner->edges = delta ? aligned(targets, sizeof *runner->edges) : NULL;
+    if (!runner->share_rows || !runner->shares) return false;
+    for (size_t row = 0; row < rows; row++)
+        runner->share_rows[row] = (const model_lanes *)runner->shares + row * dimensions;
+    return runner->draws && runner->values && runner->parts && runner->measured && runner->taken && runner->figures &&
+           runner->valid && runner->failed && runner->order && runner->steps && runner->centres &&
+           (runner->edges || !delta);
+}
+
+void study_runner_free(struct study_runner *runner)
+{
+    if (!runner) return;
+    if (runner->run && !runner->borrowed) runner->plan->model->close(runner->run);
+    free(runner->draws);
+    free(runner->values);
+    free(runner->parts);
+    free(runner->measured);
+    free(runner->taken);
+    free(runner->figures);
+    free(runner->valid);
+    free(runner->failed);
+    free(runner->shares);
+    free(runner->share_rows);
+    free(runner->order);
+    free(runner->steps);
+    free(runner->centres);
+    free(runner->edges);
+    free(runner);
+}
+
+/* --- one row of a batch --- */
+
+static model_lanes *parts_of(const struct study_runner *runner, size_t scenario)
+{
+    return runner->parts + scenario * runner->setup.area_count * runner->part_count;
+}
+
+static void apply_settings(struct study_runner *runner, const struct sweep_scenario *scenario)
+{
+    const struct sweep *sweep = runner->plan->sweep;
+    memcpy(runner->values, runner->draws, sweep->parameter_count * sizeof *runner->values);
+    for (size_t at = 0; at < scenario->setting_count; at++) {
+        const struct sweep_setting *setting = &scenario->settings[at];
+        for (size_t lane = 0; lane < MODEL_LANES; lane++) runner->values[setting->parameter][lane] = setting->value;
+    }
+}
+
+/* Runs all scenarios; the lanes that failed in any. */
+static uint32_t run_row(struct study_runner *runner, uint32_t row, uint64_t first)
+{
+    const struct plan *plan = runner->plan;
+    uint32_t failed = 0;
+    design_row(runner->design, row, first, runner->draws, runner->shares + (size_t)row * runner->study->dimensions);
+    for (size_t scenario = 0; scenario < plan->sweep->scenario_count; scenario++) {
+        apply_settings(runner, &plan->sweep->scenarios[scenario]);
+        failed |= plan->model->run(runner->run, (const model_lanes *)runner->values, parts_of(runner, scenario));
+    }
+    return failed;
+}
+
+static void measure(struct study_runner *runner, size_t column, size_t area)
+{
+    const struct plan *plan = runner->plan;
+    size_t scenarios = plan->sweep->scenario_count, local = area - runner->first_area;
+    bool difference = column >= scenarios;
+    size_t offset = local * runner->part_count, scenario = difference ? column - scenarios + 1 : column;
+    const model_lanes *parts = (const model_lanes *)parts_of(runner, scenario) + offset;
+    const model_lanes *baseline = (const model_lanes *)parts_of(runner, 0) + offset;
+    plan->model->measure(runner->run, local, parts, difference ? baseline : NULL, runner->measured);
+}
+
+static uint32_t defined_lanes(const double *values)
+{
+    uint32_t mask = 0;
+    for (uint32_t lane = 0; lane < MODEL_LANES; lane++) mask |= (uint32_t)(isfinite(values[lane]) != 0) << lane;
+    return mask;
+}
+
+static void set_figure(struct study_runner *runner, size_t target, uint32_t row, const double *values)
+{
+    size_t at = target * runner->study->rows + row;
+    memcpy(runner->figures[at], values, sizeof runner->figures[at]);
+    runner->valid[at] = defined_lanes(values) & ~runner->failed[row];
+}
+
+/* The targets of a row that has been run. They ascend by area and column, so each pair is measured once. */
+static void measure_row(struct study_runner *runner, uint32_t row)
+{
+    const struct study_target *targets = runner->study->targets;
+    for (size_t at = 0; at < runner->study->target_count; at++) {
+        bool same = at > 0 && targets[at].area == targets[at - 1].area && targets[at].column == targets[at - 1].column;
+        if (!same) measure(runner, targets[at].column, targets[at].area);
+        set_figure(runner, at, row, runner->measured[runner->plan->kept[targets[at].kept]]);
+    }
+}
+
+/* --- the pilot --- */
+
+static int order_doubles(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* Sorts the values that are defined to the front. */
+static size_t sort_defined(double *values, size_t count)
+{
+    size_t kept = 0;
+    for (size_t at = 0; at < count; at++)
+        if (isfinite(values[at]) && fabs(values[at]) < GATHER_VALUE_MAX) values[kept++] = values[at];
+    qsort(values, kept, sizeof *values, order_doubles);
+    return kept;
+}
+
+/* Centre and edges of a target from the pilot's values, which it sorts. */
+static void look_at(struct study_runner *runner, size_t target, double *values, size_t draws)
+{
+    size_t count = sort_defined(values, draws);
+    double sum = 0;
+    for (size_t at = 0; at < count; at++) sum += values[at] / (double)count;
+    runner->centres[target] = sum;
+    for (size_t edge = 0; runner->edges && edge < STUDY_BINS - 1; edge++)
+        runner->edges[target][edge] = count ? values[(edge + 1) * count / STUDY_BINS] : 0;
+}
+
+/* Designs that can be extended have draws beyond the sweep's own; the pilot of the others ends with them. */
+static size_t pilot_draws(const struct sweep *sweep)
+{
+    bool endless = sweep->method == DESIGN_RANDOM || sweep->method == DESIGN_SOBOL ||
+                   sweep->method == DESIGN_SALTELLI || sweep->method == DESIGN_DERIVATIVE ||
+                   sweep->method == DESIGN_SHAPLEY;
+    return endless || sweep->draws > STUDY_PILOT_DRAWS ? STUDY_PILOT_DRAWS : (size_t)sweep->draws;
+}
+
+static void run_pilot(struct study_runner *runner)
+{
+    if (runner->study->target_count == 0) return;
+    size_t draws = pilot_draws(runner->plan->sweep);
+    for (uint64_t first = 0; first < draws; first += runner->width) {
+        size_t count = draws - first < runner->width ? draws - first : runner->width;
+        runner->failed[0] = run_row(runner, 0, first);
+        measure_row(runner, 0);
+        for (size_t target = 0; target < runner->study->target_count; target++) {
+            double *taken = runner->taken + target * PLAN_BLOCK_DRAWS_MAX + first;
+            for (size_t lane = 0; lane < count; lane++)
+                taken[lane] = runner->failed[0] >> lane & 1 ? NAN : runner->figures[target * runner->study->rows][lane];
+        }
+    }
+    for (size_t target = 0; target < runner->study->target_count; target++)
+        look_at(runner, target, runner->taken + target * PLAN_BLOCK_DRAWS_MAX, draws);
+}
+
+static_assert(STUDY_PILOT_DRAWS <= PLAN_BLOCK_DRAWS_MAX, "the pilot is held where a block is");
+
+struct study_runner *study_runner_new(const struct plan *plan, const struct design *design, char *why, size_t why_bytes)
+{
+    snprintf(why, why_bytes, "out of memory");
+    struct study_runner *runner = calloc(1, sizeof *runner);
+    if (!runner) return NULL;
+    runner->plan = plan;
+    runner->study = &plan->study;
+    runner->design = design;
+    runner->width = plan->sweep->draws_per_block < MODEL_LANES ? plan->sweep->draws_per_block : MODEL_LANES;
+    if (!open_run(runner, why, why_bytes) || !take_memory(runner)) {
+        study_runner_free(runner);
+        return NULL;
+    }
+    run_pilot(runner);
+    return runner;
+}
+
+/* --- a block --- */
+
+/* The first target of an area and column. */
+static size_t first_target(const struct study *study, size_t column, size_t area)
+{
+    size_t low = 0, high = study->target_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct study_target *target = &study->targets[middle];
+        bool before = target->area < area || (target->area == area && target->column < column);
+        if (before) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+void study_runner_take(struct study_runner *runner, size_t column, size_t area, const double *store, size_t stride,
+                       size_t draws)
+{
+    const struct study *study = runner->study;
+    for (size_t at = first_target(study, column, area); at < study->target_count; at++) {
+        const struct study_target *target = &study->targets[at];
+        if (target->area != area || target->column != column) return;
+        memcpy(runner->taken + at * PLAN_BLOCK_DRAWS_MAX, store + target->kept * stride, draws * sizeof *store);
+    }
+}
+
+static bool has_steps(const struct sweep *sweep)
+{
+    return sweep->method == DESIGN_MORRIS || sweep->method == DESIGN_DERIVATIVE;
+}
+
+static void take_row_0(struct study_runner *runner, uint64_t first, size_t offset, const bool *failed, size_t count)
+{
+    runner->failed[0] = 0;
+    for (size_t lane = 0; lane < count; lane++) runner->failed[0] |= (uint32_t)failed[offset + lane] << lane;
+    design_row(runner->design, 0, first, runner->draws, runner->shares);
+    for (size_t target = 0; target < runner->study->target_count; target++) {
+        model_lanes values = {0};
+        memcpy(values, runner->taken + target * PLAN_BLOCK_DRAWS_MAX + offset, count * sizeof *values);
+        set_figure(runner, target, 0, values);
+    }
+}
+
+/* Who may end the work early. */
+struct stopper {
+    bool (*stop)(void *context);
+    void *context;
+};
+
+static bool is_stopped(const struct stopper *stopper)
+{
+    return stopper->stop != NULL && stopper->stop(stopper->context);
+}
+
+static bool run_rows(struct study_runner *runner, uint64_t first, const struct stopper *stopper)
+{
+    for (uint32_t row = 1; row < runner->study->rows; row++) {
+        if (is_stopped(stopper)) return false;
+        runner->failed[row] = run_row(runner, row, first);
+        measure_row(runner, row);
+    }
+    return true;
+}
+
+/* All rows of the batch have been run. */
+static void add_batch(struct study_runner *runner, uint64_t first, size_t count, struct node *node)
+{
+    const struct study *study = runner->study;
+    design_order(runner->design, first, runner->order);
+    if (has_steps(study->sweep)) design_steps(runner->design, first, runner->steps);
+    struct batch batch = {.first = first,
+                          .draws = (uint32_t)count,
+                          .values = (const model_lanes *)runner->figures,
+                          .valid = runner->valid,
+                          .failed = runner->failed,
+                          .shares = runner->share_rows,
+                          .order = (const uint16_t(*)[MODEL_LANES])runner->order,
+                          .steps = has_steps(study->sweep) ? (const model_lanes *)runner->steps : NULL};
+    struct pilot pilot = {.centres = runner->centres, .edges = (const double(*)[STUDY_BINS - 1]) runner->edges};
+    gather(study, &pilot, &batch, node->sums, node->counts);
+}
+
+static void keep_draws(const struct study_runner *runner, const bool *failed, struct node *node)
+{
+    size_t width = runner->study->width;
+    for (size_t draw = 0; width > 0 && draw < node->draws; draw++)
+        for (size_t target = 0; target < width; target++) {
+            double value = runner->taken[target * PLAN_BLOCK_DRAWS_MAX + draw];
+            node->kept[draw * width + target] = failed[draw] || !isfinite(value) ? NAN : value;
+        }
+}
+
+bool study_runner_add(struct study_runner *runner, uint64_t first, const bool *failed, struct node *node,
+                      bool (*stop)(void *context), void *context)
+{
+    const struct stopper stopper = {stop, context};
+    if (runner->study->target_count == 0 && node->failed_draws == 0) return true;
+    for (size_t offset = 0; offset < node->draws; offset += runner->width) {
+        size_t count = node->draws - offset < runner->width ? node->draws - offset : runner->width;
+        take_row_0(runner, first + offset, offset, failed, count);
+        if (!run_rows(runner, first + offset, &stopper)) return false;
+        add_batch(runner, first + offset, count, node);
+    }
+    keep_draws(runner, failed, node);
+    return true;
+}
