@@ -22,8 +22,11 @@
 #define MODEL_ABI 1
 #define MODEL_LANES 32
 #define MODEL_PARAMETERS_MAX 256
+#define MODEL_MEASURES_MAX 64
+#define MODEL_PARTS_MAX 65536u
 #define MODEL_YEARS_MAX 40
 #define MODEL_YEAR_ALL 0
+#define MODEL_VERSION_BYTES 23 /* of a shared object's own version, with the NUL */
 
 /* A row of lanes: the values of one quantity for a batch of draws. */
 typedef double model_lanes[MODEL_LANES];
@@ -54,21 +57,23 @@ struct model_run; /* a model set up for one sweep; the model's own type */
 
 struct model {
     uint32_t abi;                         /* MODEL_ABI */
-    const char *name, *version;           /* the version changes whenever a figure could */
+    const char *name;                     /* letters, digits, - . _, below 64 bytes */
+    const char *version;                  /* changes whenever a figure could; the same characters, in a shared
+                                             object below MODEL_VERSION_BYTES */
     const struct parameter *parameters;   /* [parameter_count] */
-    size_t parameter_count;
+    size_t parameter_count;               /* 1..MODEL_PARAMETERS_MAX */
     const struct model_measure *measures; /* [measure_count] */
-    size_t measure_count;
+    size_t measure_count;                 /* 1..MODEL_MEASURES_MAX */
 
     /* Sets the model up. NULL: out of memory or impossible; `why` then holds one line. The caller
      * ends it with close(). */
     struct model_run *(*open)(const struct model_setup *setup, char *why, size_t why_bytes);
     void (*close)(struct model_run *run);
 
-    /* The figures given for every area, in a fixed order; borrowed from the run. */
+    /* The figures given for every area, each (measure, year) once, in a fixed order; borrowed from the run. */
     const struct model_figure *(*figures)(const struct model_run *run, size_t *figure_count);
 
-    /* Rows of lanes that the parts of one area take. */
+    /* Rows of lanes that the parts of one area take: 1..MODEL_PARTS_MAX. */
     size_t (*part_count)(const struct model_run *run);
 
     /* Runs one scenario for a batch. values: [parameter_count], in the table's order, every lane
@@ -82,3 +87,8 @@ struct model {
     void (*measure)(const struct model_run *run, size_t area, const model_lanes *parts, const model_lanes *minus,
                     model_lanes *out);
 };
+
+/* What a shared object exports to be a model (docs/writing-a-model.md). abi: MODEL_ABI of the program that
+ * asks. NULL: the object does not speak it. The model is never freed. */
+#define MODEL_SYMBOL "goldthread_model"
+__attribute__((visibility("default"))) const struct model *goldthread_model(uint32_t abi);

@@ -262,9 +262,33 @@ static bool asked_for(const struct plan *plan, const struct model_figure *figure
     return sweep->measure_count == 0;
 }
 
+/* A model may come from a shared object: what it says of itself is checked before it is used. */
+static bool check_figures(const struct plan *plan, const struct complaint *complaint)
+{
+    const struct model *model = plan->model;
+    bool seen[MODEL_MEASURES_MAX][MODEL_YEARS_MAX + 1] = {{false}};
+    const size_t parts = model->part_count(plan->run);
+    if (parts == 0 || parts > MODEL_PARTS_MAX)
+        return complain(complaint, "model %s has %zu parts; allowed are 1 to %u", model->name, parts, MODEL_PARTS_MAX);
+    for (size_t at = 0; at < plan->model_figure_count; at++) {
+        const struct model_figure *figure = &plan->figures[at];
+        if (figure->measure >= model->measure_count || figure->year > plan->sweep->years)
+            return complain(complaint, "figure %zu of model %s is of measure %u and year %u: there is none such", at,
+                            model->name, figure->measure, figure->year);
+        bool *known = &seen[figure->measure][figure->year];
+        if (*known)
+            return complain(complaint, "model %s gives figure %s of year %u twice", model->name,
+                            model->measures[figure->measure].name, figure->year);
+        *known = true;
+    }
+    return true;
+}
+
 static bool choose_figures(struct plan *plan, const struct complaint *complaint)
 {
     plan->figures = plan->model->figures(plan->run, &plan->model_figure_count);
+    if (plan->figures == NULL) plan->model_figure_count = 0;
+    if (!check_figures(plan, complaint)) return false;
     plan->kept = malloc((plan->model_figure_count + 1) * sizeof *plan->kept);
     if (!plan->kept) return complain(complaint, "out of memory");
     for (size_t at = 0; at < plan->model_figure_count; at++)
@@ -364,7 +388,10 @@ static bool open_run(struct plan *plan, const struct complaint *complaint)
 {
     plan->setup = plan_setup(plan, 0, plan->area_count);
     plan->run = plan->model->open(&plan->setup, complaint->why, complaint->why_bytes);
-    return plan->run != NULL;
+    if (plan->run != NULL) return true;
+    complaint->why[complaint->why_bytes - 1] = '\0'; /* in case the model does not end it */
+    if (complaint->why[0] != '\0') return false;
+    return complain(complaint, "model %s cannot be set up, and does not say why", plan->model->name);
 }
 
 static bool fill(struct plan *plan, const struct complaint *complaint)
