@@ -12,7 +12,7 @@
 #include "shell_verify.h"
 
 struct options {
-    const char *bind, *advertise, *broker, *state, *keys, *http;
+    const char *bind, *advertise, *broker, *state, *keys, *http, *models;
     int follow_parent; /* 0: nobody */
     bool verbose, verify, http_public;
 };
@@ -23,6 +23,7 @@ static const struct flag flags[] = {
     {"broker", "ENDPOINT", "the broker (default tcp://127.0.0.1:7070)"},
     {"state", "DIR", "folder of the store, made if it is not there (required)"},
     {"keys", "DIR", "folder of keys: encrypt, and know who sends (or GOLDTHREAD_KEYS)"},
+    {"models", "DIR", "folder of the shared objects that sweeps may name as their model; without it none is loaded"},
     {"http", "ADDRESS:PORT", "serve /healthz, /metrics and /status.json there; port 0: a free one"},
     {"http-public", NULL, "let --http be an address that other machines reach"},
     {"follow-parent", "PID", "end when this process, the parent, ends"},
@@ -73,6 +74,7 @@ static bool apply(void *context, const char *name, const char *value, char *why)
     if (strcmp(name, "broker") == 0) return take_endpoint(&options->broker, value, why);
     if (strcmp(name, "state") == 0) return take_text(&options->state, value, why);
     if (strcmp(name, "keys") == 0) return take_text(&options->keys, value, why);
+    if (strcmp(name, "models") == 0) return take_text(&options->models, value, why);
     if (strcmp(name, "follow-parent") == 0) return take_pid(&options->follow_parent, value, why);
     if (strcmp(name, "http") == 0) options->http = value;
     if (strcmp(name, "http-public") == 0) options->http_public = true;
@@ -126,6 +128,7 @@ static int serve(const struct options *options, const struct keys *keys, int sto
                                        .state = options->state,
                                        .advertise = options->advertise,
                                        .http = options->http,
+                                       .models = options->models,
                                        .keys = keys};
     struct server *server = server_open(&setup, why, sizeof why);
     if (!server) return give_up(why);
@@ -147,11 +150,12 @@ static void print_note(void *context, const char *line)
 }
 
 /* The counts are what a copy of the store is compared by. */
-static int verify(const char *state)
+static int verify(const struct options *options)
 {
     char why[768];
     struct verify_summary summary;
-    int64_t damages = verify_store(state, print_damage, print_note, NULL, &summary, why, sizeof why);
+    int64_t damages =
+        verify_store(options->state, options->models, print_damage, print_note, NULL, &summary, why, sizeof why);
     if (damages < 0) {
         complain(why);
         return EXIT_USAGE;
@@ -190,7 +194,7 @@ int main(int argc, char **argv)
         complain(why);
         return EXIT_USAGE;
     }
-    if (options.verify) return verify(options.state);
+    if (options.verify) return verify(&options);
     log_open(table.program, options.verbose ? LOG_DEBUG : LOG_INFO);
     int stop_fd = process_stop_fd();
     if (stop_fd < 0) return give_up("cannot wait for signals");

@@ -5,14 +5,15 @@
 #include <string.h>
 
 #include "digest.h"
+#include "plugin.h"
 #include "population.h"
 #include "population_codec.h"
-#include "registry.h"
 #include "sweep_codec.h"
 
 struct open_plan {
     struct sweep sweep; /* the plan borrows it, and the population */
     struct population *population;
+    struct plugin *plugin; /* NULL: a built-in model */
     struct plan *plan;
     struct digest id;
     uint64_t used; /* larger: later */
@@ -20,17 +21,19 @@ struct open_plan {
 
 struct plans {
     struct store *store; /* borrowed */
+    const char *models;  /* borrowed */
     struct population *built_in;
     struct digest built_in_id;
     uint64_t uses;
     struct open_plan *open[PLANS_MAX]; /* owned; NULL where free */
 };
 
-struct plans *plans_new(struct store *store)
+struct plans *plans_new(struct store *store, const char *models)
 {
     struct plans *plans = calloc(1, sizeof *plans);
     if (!plans) return NULL;
     plans->store = store;
+    plans->models = models;
     plans->built_in = population_built_in();
     if (!plans->built_in) {
         free(plans);
@@ -44,6 +47,7 @@ static void close_plan(struct plans *plans, struct open_plan *open)
 {
     if (!open) return;
     plan_free(open->plan);
+    plugin_close(open->plugin);
     if (open->population != plans->built_in) population_free(open->population);
     free(open);
 }
@@ -88,15 +92,11 @@ static bool read_population(struct plans *plans, struct open_plan *open, char *w
 }
 
 /* Tallies of another model version, or of blocks of another size, must not be mixed into ours. */
-static bool make_plan(struct open_plan *open, char *why, size_t why_bytes)
+static bool make_plan(const struct plans *plans, struct open_plan *open, char *why, size_t why_bytes)
 {
     struct sweep *sweep = &open->sweep;
-    const struct model *model = model_find(sweep->model);
-    if (!model || strcmp(model->version, sweep->model_version) != 0) {
-        snprintf(why, why_bytes, "the sweep is for model %s %s; here is %s %s", sweep->model, sweep->model_version,
-                 model ? model->name : "no such model", model ? model->version : "");
-        return false;
-    }
+    const struct model *model = plugin_find(plans->models, sweep, &open->plugin, why, why_bytes);
+    if (!model) return false;
     uint32_t draws_per_block = sweep->draws_per_block;
     open->plan = plan_new(sweep, open->population, model, why, why_bytes);
     if (!open->plan) return false;
@@ -115,7 +115,7 @@ static struct open_plan *open_plan(struct plans *plans, const struct digest *swe
     }
     open->id = *sweep;
     if (read_sweep(plans, open, why, why_bytes) && read_population(plans, open, why, why_bytes) &&
-        make_plan(open, why, why_bytes))
+        make_plan(plans, open, why, why_bytes))
         return open;
     close_plan(plans, open);
     return NULL;

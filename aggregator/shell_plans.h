@@ -10,8 +10,8 @@
 
 struct plans;
 
-/* Borrows the store. NULL: out of memory. */
-struct plans *plans_new(struct store *store);
+/* Borrows both. models: the folder that shared objects are loaded from, or NULL. NULL: out of memory. */
+struct plans *plans_new(struct store *store, const char *models);
 void plans_free(struct plans *plans);
 
 /* The identity of the population that needs no fetching. */

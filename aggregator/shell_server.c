@@ -80,11 +80,11 @@ static void visit_damage(void *context, const char *what)
     log_event(LOG_ERROR, "store-damage", "row=\"%s\" action=\"set aside; its blocks are done again\"", what);
 }
 
-static bool open_store(struct server *server, const char *state, char *why, size_t why_bytes)
+static bool open_store(struct server *server, const struct server_setup *setup, char *why, size_t why_bytes)
 {
-    server->store = store_open(state, why, why_bytes);
+    server->store = store_open(setup->state, why, why_bytes);
     if (!server->store) return false;
-    server->plans = plans_new(server->store);
+    server->plans = plans_new(server->store, setup->models);
     server->cache = cache_new(CACHE_BYTES);
     server->scratch = malloc(sizeof *server->scratch);
     snprintf(why, why_bytes, "out of memory");
@@ -156,7 +156,7 @@ struct server *server_open(const struct server_setup *setup, char *why, size_t w
     }
     name_self(&server->config);
     server->began_ms = clock_ms();
-    if (open_store(server, setup->state, why, why_bytes) && open_sockets(server, setup, why, why_bytes) &&
+    if (open_store(server, setup, why, why_bytes) && open_sockets(server, setup, why, why_bytes) &&
         load_core(server, why, why_bytes) && open_http(server, setup->http, why, why_bytes)) {
         log_event(LOG_INFO, "ready", "endpoint=%s broker=%s state=%s commits=%" PRIu64, server->config.endpoint,
                   setup->broker, setup->state, store_commits(server->store));

@@ -13,6 +13,7 @@ struct server_setup {
     const char *bind, *broker, *state; /* state: an existing folder */
     const char *advertise;             /* NULL: as bound */
     const char *http;                  /* where its page is served; NULL: nowhere */
+    const char *models;                /* folder that shared objects are loaded from, or NULL; outlives the server */
     const struct keys *keys;           /* NULL: none; borrowed, and outlives the server */
 };
 

@@ -20,6 +20,7 @@ struct finished {
 };
 
 struct look {
+    const char *models;
     database_tell *tell, *note;
     void *context;
     int64_t damages;
@@ -128,7 +129,7 @@ static bool look_at(struct look *look, struct store *store, char *why, size_t wh
         .context = look, .sweep = visit_sweep, .node = visit_node, .damage = visit_damage};
     struct aggregator_config config = {.name = "verify"};
     look->payloads.store = store;
-    look->payloads.plans = plans_new(store);
+    look->payloads.plans = plans_new(store, look->models);
     look->payloads.cache = cache_new(CACHE_BYTES);
     look->scratch = malloc(sizeof *look->scratch);
     snprintf(why, why_bytes, "out of memory");
@@ -145,11 +146,11 @@ static bool look_at(struct look *look, struct store *store, char *why, size_t wh
     return true;
 }
 
-int64_t verify_store(const char *folder, database_tell *tell_damage, database_tell *note, void *context,
-                     struct verify_summary *summary, char *why, size_t why_bytes)
+int64_t verify_store(const char *folder, const char *models, database_tell *tell_damage, database_tell *note,
+                     void *context, struct verify_summary *summary, char *why, size_t why_bytes)
 {
     bool damaged;
-    struct look look = {.tell = tell_damage, .note = note, .context = context, .summary = summary};
+    struct look look = {.models = models, .tell = tell_damage, .note = note, .context = context, .summary = summary};
     *summary = (struct verify_summary){0};
     struct store *store = store_inspect(folder, &damaged, why, why_bytes);
     bool looked = damaged;

@@ -28,7 +28,9 @@ enum {
     TAKE_WEIGHT,
     TAKE_TENANT,
     TAKE_NAME,
-    TAKE_FORMAT
+    TAKE_FORMAT,
+    TAKE_MODEL,
+    TAKE_MODELS
 };
 
 struct known {
@@ -51,6 +53,9 @@ static const struct known known[] = {
     {"priority", "N", TAKE_PRIORITY, OPTION_SHARE, "0 to 9: the highest of a tenant's sweeps go first (default 0)"},
     {"weight", "W", TAKE_WEIGHT, OPTION_SHARE, "1 to 1000: its share of the workers among the others (default 1)"},
     {"tenant", "NAME", TAKE_TENANT, OPTION_SHARE, "whose sweep it is, at most 63 bytes"},
+    {"model", "MODEL", TAKE_MODEL, OPTION_MODEL,
+     "entitlement (the default), no-op, or the path of a model of your own"},
+    {"models", "DIR", TAKE_MODELS, OPTION_MODELS, "folder of the shared objects that a sweep may name as its model"},
     {"format", "csv|json", TAKE_FORMAT, OPTION_FORMAT, "what to print (default csv)"},
     {"broker", "ENDPOINT", TAKE_BROKER, OPTION_BROKER, "the broker, tcp://HOST:PORT (or GOLDTHREAD_BROKER)"},
     {"aggregator", "ENDPOINT", TAKE_AGGREGATOR, OPTION_AGGREGATOR,
@@ -158,6 +163,12 @@ static bool take(struct options *options, int code, const char *text, char *why,
         break;
     case TAKE_SEED:
         options->overrides.seed = text;
+        break;
+    case TAKE_MODEL:
+        options->model = text;
+        break;
+    case TAKE_MODELS:
+        options->models = text;
         break;
     case TAKE_BROKER:
         options->broker = text;

@@ -29,8 +29,10 @@ enum {
     OPTION_BROKER = 1 << 6,
     OPTION_AGGREGATOR = 1 << 7,
     OPTION_FORMAT = 1 << 8,
-    OPTION_ROLE = 1 << 9,  /* --role, --name */
-    OPTION_SHARE = 1 << 10 /* --priority, --weight, --tenant */
+    OPTION_ROLE = 1 << 9,   /* --role, --name */
+    OPTION_SHARE = 1 << 10, /* --priority, --weight, --tenant */
+    OPTION_MODEL = 1 << 11,
+    OPTION_MODELS = 1 << 12
 };
 
 enum options_format { FORMAT_CSV, FORMAT_JSON };
@@ -42,7 +44,7 @@ struct options {
     const char *population, *out, *broker, *aggregator, *keys, *role, *name;
     uint32_t workers;          /* 0: as many as there are processors */
     uint32_t priority, weight; /* weight 0: not given */
-    const char *tenant;
+    const char *tenant, *model, *models;
     bool json, quiet;
     enum options_format format;
 };

@@ -10,6 +10,7 @@
 #include "analysis.h"
 #include "plan.h"
 #include "reader.h"
+#include "registry.h"
 #include "setting.h"
 #include "uncertainty.h"
 #include "words.h"
@@ -74,15 +75,28 @@ static void read_sweep_name(struct reader *reader, const struct yaml_node *root)
     }
 }
 
-static void read_model(struct reader *reader, const struct yaml_node *root,
-                       const struct model *(*find_model)(const char *name))
+static const struct model *find_built_in(void *context, const char *name, char *why, size_t why_bytes)
 {
+    const struct model *model = model_find(name);
+    (void)context;
+    if (!model)
+        snprintf(why, why_bytes,
+                 "no model is called `%.64s`; allowed are entitlement, no-op, and the path of a model of "
+                 "your own that ends in .so",
+                 name);
+    return model;
+}
+
+static void read_model(struct reader *reader, const struct yaml_node *root, const struct scenario_models *models)
+{
+    static const struct scenario_models built_in = {find_built_in, NULL};
+    char why[512];
     const struct yaml_node *node = value_of(root, "model");
     const char *name = node && node->kind == YAML_SCALAR ? node->text : node ? "" : "entitlement";
-    const struct model *model = find_model(name);
+    if (!models || !model_is_file(name)) models = &built_in;
+    const struct model *model = models->find(models->context, name, why, sizeof why);
     if (!model) {
-        if (node) fault(reader, node, "no model is called `%.64s`; allowed are entitlement and no-op", name);
-        else fault(reader, root, "the model `entitlement` is missing in this program");
+        fault(reader, node ? node : root, "%s", why);
         return;
     }
     assert(model->parameter_count <= MODEL_PARAMETERS_MAX && model->measure_count <= SWEEP_MEASURES_MAX);
@@ -390,14 +404,13 @@ static void override(struct reader *reader, const struct scenario_overrides *ove
              (unsigned long long)sweep->draws);
 }
 
-static void read_root(struct reader *reader, const struct yaml_node *root,
-                      const struct model *(*find_model)(const char *name))
+static void read_root(struct reader *reader, const struct yaml_node *root, const struct scenario_models *models)
 {
     static const char *const keys[] = {"sweep",        "model",       "population", "years",   "first_year",
                                        "seed",         "scenarios",   "uncertain",  "design",  "outputs",
                                        "correlations", "sensitivity", "stop",       "compare", "discover"};
     if (!expect_mapping(reader, root, "a scenario file", keys, COUNT_OF(keys))) return;
-    read_model(reader, root, find_model);
+    read_model(reader, root, models);
     if (reader->failed) return; /* nothing else makes sense without the model's table */
     read_sweep_name(reader, root);
     read_population(reader, root);
@@ -410,7 +423,7 @@ static void read_root(struct reader *reader, const struct yaml_node *root,
 }
 
 struct scenario_file *scenario_read(struct span bytes, const char *file, const struct scenario_overrides *overrides,
-                                    const struct model *(*find_model)(const char *name), char *why)
+                                    const struct scenario_models *models, char *why)
 {
     struct scenario_file *out = calloc(1, sizeof *out);
     struct reader reader = {.file = file, .why = why, .out = out, .sweep = out ? &out->sweep : NULL};
@@ -419,7 +432,7 @@ struct scenario_file *scenario_read(struct span bytes, const char *file, const s
     if (out) out->notes = calloc(SCENARIO_NOTES_MAX, sizeof *out->notes);
     if (!out || !out->notes) fault_option(&reader, "out of memory");
     else if (!(yaml = yaml_read(bytes, &wrong))) fault_at(&reader, wrong.line, wrong.column, "%s", wrong.text);
-    else read_root(&reader, yaml_root(yaml), find_model);
+    else read_root(&reader, yaml_root(yaml), models);
     yaml_free(yaml);
     static const struct scenario_overrides none;
     if (!reader.failed) override(&reader, overrides ? overrides : &none);

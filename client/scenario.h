@@ -25,6 +25,13 @@ struct scenario_overrides {
     const char *design, *draws, *seed;
 };
 
+/* Where models are found. NULL in its place: only those built in. */
+struct scenario_models {
+    /* The model of that name or path, which outlives the scenario, or NULL: `why` then holds one line. */
+    const struct model *(*find)(void *context, const char *name, char *why, size_t why_bytes);
+    void *context;
+};
+
 /* A file as read. `sweep` is complete but for the population's digest and draws_per_block,
  * which is what the file asks for, or 0. */
 struct scenario_file {
@@ -38,11 +45,11 @@ struct scenario_file {
     size_t note_count;
 };
 
-/* Reads a file's bytes; `file` is its name in messages. find_model: a model by its name, or NULL. NULL:
+/* Reads a file's bytes; `file` is its name in messages. NULL:
  * `why` (of SCENARIO_WHY_BYTES) holds one line, FILE:LINE:COLUMN: what is wrong, what is allowed; or
  * --OPTION: ... for what the command line says. The caller ends it with scenario_free(). */
 struct scenario_file *scenario_read(struct span bytes, const char *file, const struct scenario_overrides *overrides,
-                                    const struct model *(*find_model)(const char *name), char *why);
+                                    const struct scenario_models *models, char *why);
 void scenario_free(struct scenario_file *scenario);
 
 /* "sobol" for DESIGN_SOBOL, and so on. */

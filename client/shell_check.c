@@ -77,6 +77,10 @@ static void print_plan(const struct job *job, uint32_t workers, double seconds)
     progress_count(job->plan->shape.figures, figures, sizeof figures);
     printf("%s: sound\nsweep      %s %s\nmodel      %s %s\npopulation %s, %zu rows\n", job->path, sweep->name, id,
            sweep->model, sweep->model_version, sweep->population_name, job->population->count);
+    if (job->plugin) {
+        digest_to_hex(&job->plugin->digest, id);
+        printf("model file %s, SHA-256 %s\n", job->model_path, id);
+    }
     printf("design     %s, %s draws x %u scenarios = %s model runs\n", scenario_design_name(sweep->method), draws,
            sweep->scenario_count, runs);
     printf("blocks     %s of %u draws\noutputs    %s figures for %zu areas, %u years\n", blocks, sweep->draws_per_block,
@@ -125,6 +129,12 @@ static void print_json(const struct job *job, uint32_t workers, double seconds)
     json_object_set_new(root, "sweep", json_string(id));
     json_object_set_new(root, "name", json_string(sweep->name));
     json_object_set_new(root, "model", json_string(sweep->model));
+    json_object_set_new(root, "model_version", json_string(sweep->model_version));
+    if (job->plugin) {
+        digest_to_hex(&job->plugin->digest, id);
+        json_object_set_new(root, "model_file", json_string(job->model_path));
+        json_object_set_new(root, "model_sha256", json_string(id));
+    }
     json_object_set_new(root, "population", json_string(sweep->population_name));
     json_object_set_new(root, "design", json_string(scenario_design_name(sweep->method)));
     json_object_set_new(root, "draws", json_integer((json_int_t)sweep->draws));

@@ -8,6 +8,7 @@
 
 #include "digest.h"
 #include "process.h"
+#include "shell_files.h"
 #include "sweep_codec.h"
 
 #define ASK_FIRST_MS   10 /* between questions; grows with the time that has passed */
@@ -25,13 +26,32 @@ static bool __attribute__((format(printf, 2, 3))) fail(struct cluster *cluster, 
     return false;
 }
 
+static void name_models(const struct cluster *cluster, char folder[PATH_MAX + 16])
+{
+    snprintf(folder, PATH_MAX + 16, "%s/models", cluster->state->folder);
+}
+
+/* Puts the model's file, as it was read, where the programs of this run look for it. */
+static bool hand_on_model(struct cluster *cluster)
+{
+    const struct plugin *plugin = cluster->job->plugin;
+    char folder[PATH_MAX + 16];
+    if (!plugin) return true;
+    name_models(cluster, folder);
+    folder_remove(folder); /* of the same sweep, before it was interrupted */
+    return folder_make(folder, 0700, cluster->why, sizeof cluster->why) &&
+           file_write(folder, plugin->name, buffer_span(&plugin->bytes), cluster->why, sizeof cluster->why);
+}
+
 static bool start_servers(struct cluster *cluster, const char *broker, const char *aggregator)
 {
-    char journal[PATH_MAX + 16], store[PATH_MAX + 16];
+    char journal[PATH_MAX + 16], store[PATH_MAX + 16], models[PATH_MAX + 16];
+    name_models(cluster, models);
     snprintf(journal, sizeof journal, "%s/broker", cluster->state->folder);
     snprintf(store, sizeof store, "%s/aggregator", cluster->state->folder);
     const char *broker_words[] = {"--bind", broker, "--state", journal, NULL};
-    const char *aggregator_words[] = {"--bind", aggregator, "--broker", broker, "--state", store, NULL};
+    const char *aggregator_words[] = {"--bind", aggregator, "--broker", broker, "--state",
+                                      store,    "--models", models,     NULL};
     return children_start(&cluster->children, "goldthread-broker", "broker", broker_words, cluster->why,
                           sizeof cluster->why) &&
            children_start(&cluster->children, "goldthread-aggregator", "aggregator", aggregator_words, cluster->why,
@@ -40,13 +60,14 @@ static bool start_servers(struct cluster *cluster, const char *broker, const cha
 
 static bool start_workers(struct cluster *cluster)
 {
-    char broker[PATH_MAX];
+    char broker[PATH_MAX], models[PATH_MAX + 16];
     state_endpoint(cluster->state, "broker", broker, sizeof broker);
+    name_models(cluster, models);
     cluster->workers_started = true;
     for (uint32_t at = 0; at < cluster->worker_count; at++) {
         char name[16];
         snprintf(name, sizeof name, "w%u", at + 1);
-        const char *words[] = {"--broker", broker, "--name", name, NULL};
+        const char *words[] = {"--broker", broker, "--name", name, "--models", models, NULL};
         if (!children_start(&cluster->children, "goldthread-worker", name, words, cluster->why, sizeof cluster->why))
             return false;
     }
@@ -77,8 +98,8 @@ bool cluster_open(struct cluster *cluster, const struct job *job, struct state *
     sweep_encode(&job->scenario->sweep, &cluster->sweep_bytes);
     if (cluster->sweep_bytes.failed) return fail(cluster, "out of memory");
     return children_open(&cluster->children, state->folder, cluster->why, sizeof cluster->why) &&
-           start_servers(cluster, broker, aggregator) && (state->is_resumed || start_workers(cluster)) &&
-           connect_sockets(cluster, broker, aggregator);
+           hand_on_model(cluster) && start_servers(cluster, broker, aggregator) &&
+           (state->is_resumed || start_workers(cluster)) && connect_sockets(cluster, broker, aggregator);
 }
 
 /* Soon at first, so that a short sweep ends quickly; seldom later. */

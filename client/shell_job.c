@@ -10,22 +10,50 @@
 #include "design.h"
 #include "population.h"
 #include "population_codec.h"
-#include "registry.h"
 #include "shell_files.h"
 #include "sweep_codec.h"
 #include "yaml.h"
 
 #define POPULATION_FILE_BYTES_MAX (64u << 20)
 
+/* What a file names is relative to the file's folder. */
+static void resolve(const struct job *job, const char *name, char path[PATH_MAX])
+{
+    const char *slash = name[0] != '/' ? strrchr(job->path, '/') : NULL;
+    snprintf(path, PATH_MAX, "%.*s%s", slash ? (int)(slash - job->path + 1) : 0, job->path, name);
+}
+
+static void name_absolute(const char *path, char name[SCENARIO_PATH_BYTES])
+{
+    char *absolute = realpath(path, NULL);
+    snprintf(name, SCENARIO_PATH_BYTES, "%.1023s", absolute ? absolute : path);
+    free(absolute);
+}
+
+static const struct model *open_model(void *context, const char *name, char *why, size_t why_bytes)
+{
+    struct job *job = context;
+    char path[PATH_MAX], reason[PLUGIN_WHY_BYTES];
+    resolve(job, name, path);
+    job->plugin = plugin_open(path, reason, sizeof reason);
+    if (job->plugin) {
+        name_absolute(path, job->model_path);
+        return &job->plugin->model;
+    }
+    snprintf(why, why_bytes, "the model `%.200s` cannot be used: %.280s", path, reason);
+    return NULL;
+}
+
 static bool read_scenario(struct job *job, const struct options *options, char *why)
 {
     char reason[512];
+    const struct scenario_models models = {open_model, job};
     snprintf(job->path, sizeof job->path, "%s", options->operand);
     if (!file_read(options->operand, YAML_BYTES_MAX, &job->file, reason, sizeof reason)) {
         snprintf(why, JOB_WHY_BYTES, "%.1024s:1:1: cannot be read: %s", options->operand, reason);
         return false;
     }
-    job->scenario = scenario_read(buffer_span(&job->file), options->operand, &options->overrides, model_find, why);
+    job->scenario = scenario_read(buffer_span(&job->file), options->operand, &options->overrides, &models, why);
     return job->scenario != NULL;
 }
 
@@ -65,9 +93,8 @@ void job_population_name(const char *path, char name[SWEEP_NAME_BYTES])
 static void resolve_population(const struct job *job, const struct options *options, char path[PATH_MAX])
 {
     const char *name = options->population ? options->population : job->scenario->population;
-    const char *slash = strrchr(job->path, '/');
-    bool beside_file = !options->population && strcmp(name, POPULATION_BUILT_IN) != 0 && name[0] != '/' && slash;
-    snprintf(path, PATH_MAX, "%.*s%s", beside_file ? (int)(slash - job->path + 1) : 0, job->path, name);
+    if (options->population || strcmp(name, POPULATION_BUILT_IN) == 0) snprintf(path, PATH_MAX, "%s", name);
+    else resolve(job, name, path);
 }
 
 static bool read_population(struct job *job, const struct options *options, char *why)
@@ -91,9 +118,7 @@ static bool read_population(struct job *job, const struct options *options, char
         return true;
     }
     job->population_bytes = bytes;
-    char *absolute = realpath(path, NULL);
-    snprintf(job->population_path, sizeof job->population_path, "%.1023s", absolute ? absolute : path);
-    free(absolute);
+    name_absolute(path, job->population_path);
     if (!bytes.failed && bytes.size <= POPULATION_BYTES_MAX) return true;
     snprintf(why, JOB_WHY_BYTES, "%.1024s:1:1: the population takes more than %u bytes", path, POPULATION_BYTES_MAX);
     return false;
@@ -128,6 +153,7 @@ void job_close(struct job *job)
     plan_free(job->plan);
     population_free(job->population);
     scenario_free(job->scenario);
+    plugin_close(job->plugin);
     buffer_free(&job->population_bytes);
     buffer_free(&job->file);
     *job = (struct job){0};

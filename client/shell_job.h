@@ -7,6 +7,7 @@
 
 #include "options.h"
 #include "plan.h"
+#include "plugin.h"
 #include "scenario.h"
 
 #define JOB_WHY_BYTES 2048
@@ -18,6 +19,8 @@ struct job {
     struct population *population;
     char population_path[SCENARIO_PATH_BYTES]; /* absolute; empty when it is built in */
     struct buffer population_bytes;            /* canonical; empty when it is built in */
+    struct plugin *plugin;                     /* the model's file; NULL: a built-in model */
+    char model_path[SCENARIO_PATH_BYTES];      /* absolute; empty when it is built in */
     struct plan *plan;
     struct digest sweep;
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "plugin.h"
 #include "registry.h"
 #include "setting.h"
 #include "shell_commands.h"
@@ -85,11 +86,23 @@ static enum exit_status print_json(const struct model *model)
     return STATUS_DONE;
 }
 
-enum exit_status command_parameters(const struct options *options)
+static enum exit_status print_text(const struct model *model)
 {
-    const struct model *model = model_find("entitlement");
-    if (!model) return STATUS_FAILED;
-    if (options->json) return print_json(model);
     for (size_t at = 0; at < model->parameter_count; at++) print_row(&model->parameters[at]);
     return STATUS_DONE;
+}
+
+enum exit_status command_parameters(const struct options *options)
+{
+    const char *name = options->model ? options->model : "entitlement";
+    char why[PLUGIN_WHY_BYTES] = "no model is called so; allowed are entitlement, no-op, and a path that ends in .so";
+    struct plugin *plugin = model_is_file(name) ? plugin_open(name, why, sizeof why) : NULL;
+    const struct model *model = plugin ? &plugin->model : model_find(name);
+    if (!model) {
+        fprintf(stderr, "--model %.1024s: %s\n", name, why);
+        return STATUS_USAGE;
+    }
+    enum exit_status status = options->json ? print_json(model) : print_text(model);
+    plugin_close(plugin);
+    return status;
 }

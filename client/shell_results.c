@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "manifest.h"
+#include "plugin.h"
 #include "population.h"
 #include "population_codec.h"
-#include "registry.h"
 #include "rows.h"
 #include "shell_commands.h"
 #include "shell_files.h"
@@ -105,21 +105,23 @@ static enum exit_status from_folder(const struct options *options)
 struct remote {
     struct sweep sweep;
     const struct model *model;
+    struct plugin *plugin; /* NULL: a built-in model */
     struct population *population;
     struct plan *plan;
     struct node *root;
 };
 
-static enum exit_status fetch_sweep(struct talk *talk, const struct digest *id, struct remote *remote)
+static enum exit_status fetch_sweep(struct talk *talk, const struct options *options, const struct digest *id,
+                                    struct remote *remote)
 {
     struct message question = {.kind = MESSAGE_FETCH, .fetch = {ITEM_SWEEP, *id}};
     const char *why = "";
+    char missing[PLUGIN_WHY_BYTES];
     enum talk_result result = talk_ask(talk, &question, MESSAGE_ITEM);
     if (result != TALK_OK) return talk_fail(talk, result, "results");
     if (!sweep_decode(talk->answer->item.bytes, &remote->sweep, &why)) return fail("the sweep cannot be read", why);
-    remote->model = model_find(remote->sweep.model);
-    bool same = remote->model && strcmp(remote->model->version, remote->sweep.model_version) == 0;
-    return same ? STATUS_DONE : fail(remote->sweep.model_version, "this program has another version of the model");
+    remote->model = plugin_find(options->models, &remote->sweep, &remote->plugin, missing, sizeof missing);
+    return remote->model ? STATUS_DONE : fail("the table cannot be made", missing);
 }
 
 static enum exit_status fetch_population(struct talk *talk, struct remote *remote)
@@ -170,13 +172,14 @@ static enum exit_status from_server(const struct options *options)
     enum exit_status status = talk_open(&talk, options);
     if (status != STATUS_DONE) return status;
     status = talk_find_sweep(&talk, options->operand, "results", &id);
-    if (status == STATUS_DONE) status = fetch_sweep(&talk, &id, &remote);
+    if (status == STATUS_DONE) status = fetch_sweep(&talk, options, &id, &remote);
     if (status == STATUS_DONE) status = fetch_population(&talk, &remote);
     if (status == STATUS_DONE) status = fetch_root(&talk, &id, &remote);
     if (status == STATUS_DONE) status = print_remote(options, &remote);
     talk_close(&talk);
     node_free(remote.root);
     plan_free(remote.plan);
+    plugin_close(remote.plugin);
     population_free(remote.population);
     return status;
 }

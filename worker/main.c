@@ -20,7 +20,7 @@
 #define REFUSED_LOG_MS 1000u /* at most one line in this time */
 
 struct settings {
-    const char *broker, *aggregator, *name, *keys_folder;
+    const char *broker, *aggregator, *name, *keys_folder, *models;
     struct keys room;
     const struct keys *keys; /* NULL: none */
     char own_name[MESSAGE_NAME_BYTES];
@@ -49,6 +49,7 @@ static const struct flag flags[] = {
     {"aggregator", "ENDPOINT", "where the aggregator is; default: what the broker says"},
     {"name", "NAME", "what this worker is called; default HOST-PID"},
     {"keys", "DIR", "folder of keys: encrypt, and be known (or GOLDTHREAD_KEYS)"},
+    {"models", "DIR", "folder of the shared objects that sweeps may name as their model; without it none is loaded"},
     {"follow-parent", "PID", "stop when this process, the parent, ends"},
     {"verbose", NULL, "log every connection and part"},
 };
@@ -59,6 +60,7 @@ static bool apply_flag(void *context, const char *name, const char *value, char 
     if (strcmp(name, "broker") == 0) settings->broker = value;
     if (strcmp(name, "aggregator") == 0) settings->aggregator = value;
     if (strcmp(name, "keys") == 0) settings->keys_folder = value;
+    if (strcmp(name, "models") == 0) settings->models = value;
     if (strcmp(name, "verbose") == 0) settings->verbose = true;
     if (strcmp(name, "name") == 0) {
         settings->name = value;
@@ -285,7 +287,7 @@ static bool open_sockets(struct shell *shell, char *why)
 
 static bool open_shell(struct shell *shell, char *why)
 {
-    shell->computer = computer_open(why, WHY_BYTES);
+    shell->computer = computer_open(shell->settings->models, why, WHY_BYTES);
     if (shell->computer == NULL) return false;
     shell->wake_fd = epoll_create1(EPOLL_CLOEXEC);
     if (shell->wake_fd < 0 || !watch(shell, shell->stop_fd) || !watch(shell, computer_fd(shell->computer)))

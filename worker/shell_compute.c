@@ -13,9 +13,9 @@
 #include "net/process.h"
 #include "node.h"
 #include "plan.h"
+#include "plugin.h"
 #include "population.h"
 #include "population_codec.h"
-#include "registry.h"
 #include "sweep_codec.h"
 
 #define CLOSE_PATIENCE_NS 200000000L
@@ -26,6 +26,7 @@ struct place {
     struct buffer sweep_bytes, population_bytes;
     struct sweep *sweep;
     struct population *population; /* NULL: the built-in one */
+    struct plugin *plugin;         /* NULL: a built-in model */
     struct plan *plan;
     struct block_runner *runner;
 };
@@ -47,6 +48,7 @@ struct computer {
     struct job job; /* under the mutex, but for `computed` while JOB_RUNNING */
     atomic_bool aborted;
     int through_fd;
+    const char *models; /* borrowed */
     struct population *built_in;
     struct digest built_in_digest;
     struct place places[SESSION_SWEEPS_MAX];
@@ -58,10 +60,12 @@ static void unmake(struct place *place)
 {
     if (place->runner != NULL) block_runner_free(place->runner);
     if (place->plan != NULL) plan_free(place->plan);
+    plugin_close(place->plugin);
     if (place->population != NULL) population_free(place->population);
     free(place->sweep);
     place->runner = NULL;
     place->plan = NULL;
+    place->plugin = NULL;
     place->population = NULL;
     place->sweep = NULL;
 }
@@ -89,20 +93,6 @@ static const struct population *find_population(struct computer *computer, struc
     return place->population;
 }
 
-/* The same bits are only promised by the same version of the model. */
-static const struct model *find_model(const struct sweep *sweep, char *why)
-{
-    const struct model *model = model_find(sweep->model);
-    if (model == NULL) {
-        snprintf(why, COMPUTE_WHY_BYTES, "this worker has no model named %s", sweep->model);
-        return NULL;
-    }
-    if (strcmp(model->version, sweep->model_version) == 0) return model;
-    snprintf(why, COMPUTE_WHY_BYTES, "this worker has version %s of model %s, and the sweep needs %s", model->version,
-             sweep->model, sweep->model_version);
-    return NULL;
-}
-
 static bool decode_place(struct place *place, char *why)
 {
     const char *reason = NULL;
@@ -113,7 +103,7 @@ static bool decode_place(struct place *place, char *why)
 
 static bool make_plan(struct computer *computer, struct place *place, char *why)
 {
-    const struct model *model = find_model(place->sweep, why);
+    const struct model *model = plugin_find(computer->models, place->sweep, &place->plugin, why, COMPUTE_WHY_BYTES);
     const struct population *population = model != NULL ? find_population(computer, place, why) : NULL;
     if (population == NULL) return false;
     const uint32_t draws_per_block = place->sweep->draws_per_block;
@@ -214,11 +204,12 @@ static void release(struct computer *computer)
     free(computer);
 }
 
-struct computer *computer_open(char *why, size_t why_bytes)
+struct computer *computer_open(const char *models, char *why, size_t why_bytes)
 {
     struct computer *computer = calloc(1, sizeof *computer);
     snprintf(why, why_bytes, "out of memory");
     if (computer == NULL) return NULL;
+    computer->models = models;
     pthread_mutex_init(&computer->mutex, NULL);
     pthread_cond_init(&computer->changed, NULL);
     computer->through_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

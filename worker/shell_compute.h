@@ -20,8 +20,9 @@ struct computed {
     uint64_t failed_block, compute_us;
 };
 
-/* NULL: `why` holds one line. Signals must be blocked already. */
-struct computer *computer_open(char *why, size_t why_bytes);
+/* models: the folder that shared objects are loaded from, borrowed, or NULL. NULL: `why` holds one line.
+ * Signals must be blocked already. */
+struct computer *computer_open(const char *models, char *why, size_t why_bytes);
 
 /* Ends the thread if it stops within a moment. False: it is inside a long block, and the process has to
  * end with it; nothing was freed. */

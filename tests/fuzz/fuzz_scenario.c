@@ -49,7 +49,7 @@ int FUZZ_TARGET(scenario)(const uint8_t *data, size_t size)
     if (words_size > WORDS_BYTES) words_size = WORDS_BYTES;
     if (words_size > 0) memcpy(words, end + 1, words_size);
     split(words, words_size, &overrides);
-    struct scenario_file *scenario = scenario_read(file, "file", &overrides, model_find, why);
+    struct scenario_file *scenario = scenario_read(file, "file", &overrides, NULL, why);
     if (scenario != NULL) {
         const char *reason = NULL;
         scenario->sweep.draws_per_block = 1; /* the plan's, which needs the population */

@@ -404,7 +404,7 @@ void aggregator_host_start(struct world *world)
     host->cache = cache_new(world->limits.cache_bytes);
     if (host->store == NULL || host->core == NULL || host->cache == NULL) abort();
     host->store->world = world;
-    host->plans = plans_new(host->store);
+    host->plans = plans_new(host->store, NULL);
     host->payloads = (struct payloads){.store = host->store, .plans = host->plans, .cache = host->cache};
     if (world->aggregator_disk.identity == 0) world->aggregator_disk.identity = 1 + world_draw(world, UINT64_MAX - 1);
     host->failed = host->has_next = host->committing = false;

@@ -185,8 +185,9 @@ const struct plan *plans_get(struct plans *plans, const struct digest *sweep, ch
     return NULL;
 }
 
-struct plans *plans_new(struct store *store)
+struct plans *plans_new(struct store *store, const char *models)
 {
+    (void)models; /* every model of a simulation is built in */
     struct plans *plans = malloc(sizeof *plans);
     if (plans == NULL) abort();
     plans->world = store->world;

@@ -30,7 +30,7 @@ static void make_sweep(const char *seed, struct buffer *out)
     read_scenario(&file);
     const struct scenario_overrides overrides = {.draws = "8388608", .seed = seed};
     struct scenario_file *scenario =
-        scenario_read(buffer_span(&file), "golden-thread.yaml", &overrides, model_find, why);
+        scenario_read(buffer_span(&file), "golden-thread.yaml", &overrides, NULL, why);
     require(scenario != NULL);
     struct population *population = population_built_in();
     require(population != NULL);
@@ -102,7 +102,7 @@ int main(void)
     struct buffer sweeps[2] = {{0}};
     make_sweep("1", &sweeps[0]);
     make_sweep("2", &sweeps[1]);
-    struct computer *computer = computer_open(why, sizeof why);
+    struct computer *computer = computer_open(NULL, why, sizeof why);
     require(computer != NULL);
     for (uint32_t place = 0; place < 2; place++)
         require(computer_load_sweep(computer, place, buffer_span(&sweeps[place])));

@@ -11,7 +11,7 @@
 static struct scenario_file *read(const char *text, const struct scenario_overrides *overrides, char *why)
 {
     why[0] = '\0';
-    return scenario_read((struct span){(const uint8_t *)text, strlen(text)}, "f.yaml", overrides, model_find, why);
+    return scenario_read((struct span){(const uint8_t *)text, strlen(text)}, "f.yaml", overrides, NULL, why);
 }
 
 static struct scenario_file *read_with(const char *text, const struct scenario_overrides *overrides)

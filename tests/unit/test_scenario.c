@@ -24,7 +24,7 @@ static struct span span_of(const char *text)
 static struct scenario_file *read(const char *text, const struct scenario_overrides *overrides, char *why)
 {
     why[0] = '\0';
-    return scenario_read(span_of(text), "f.yaml", overrides, model_find, why);
+    return scenario_read(span_of(text), "f.yaml", overrides, NULL, why);
 }
 
 static struct scenario_file *read_good(const char *text)
@@ -380,7 +380,7 @@ Test(scenario, what_is_no_plain_yaml_is_refused)
 Test(scenario, a_file_without_a_byte_is_empty)
 {
     char why[SCENARIO_WHY_BYTES];
-    cr_expect_null(scenario_read((struct span){0}, "f", NULL, model_find, why));
+    cr_expect_null(scenario_read((struct span){0}, "f", NULL, NULL, why));
     cr_expect_str_eq(why, "f:1:1: the file is empty; a YAML mapping is wanted");
 }
 
@@ -404,13 +404,13 @@ Test(scenario, zeros_and_endless_files_are_refused_quickly)
     size_t size = YAML_BYTES_MAX + 1;
     uint8_t *bytes = calloc(1, size);
     char why[SCENARIO_WHY_BYTES];
-    cr_expect_null(scenario_read((struct span){bytes, size}, "f", NULL, model_find, why));
+    cr_expect_null(scenario_read((struct span){bytes, size}, "f", NULL, NULL, why));
     cr_expect_str_eq(why, "f:1:1: larger than 1048576 bytes; a scenario file is small");
-    cr_expect_null(scenario_read((struct span){bytes, size - 1}, "f", NULL, model_find, why));
+    cr_expect_null(scenario_read((struct span){bytes, size - 1}, "f", NULL, NULL, why));
     cr_expect_not_null(strstr(why, "f:1:1: control character 0x00"), "%s", why);
     memset(bytes, '[', size - 1);
     clock_t start = clock();
-    cr_expect_null(scenario_read((struct span){bytes, size - 1}, "f", NULL, model_find, why));
+    cr_expect_null(scenario_read((struct span){bytes, size - 1}, "f", NULL, NULL, why));
     cr_expect_lt(clock() - start, 2 * CLOCKS_PER_SEC);
     free(bytes);
 }
@@ -423,7 +423,7 @@ Test(scenario, every_beginning_of_a_file_is_refused_or_read)
     for (size_t size = 0; size <= strlen(text); size++) {
         char why[SCENARIO_WHY_BYTES] = "";
         struct scenario_file *file =
-            scenario_read((struct span){(const uint8_t *)text, size}, "f", NULL, model_find, why);
+            scenario_read((struct span){(const uint8_t *)text, size}, "f", NULL, NULL, why);
         cr_expect(file || strncmp(why, "f:", 2) == 0, "at %zu: %s", size, why);
         scenario_free(file);
     }

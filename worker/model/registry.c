@@ -12,3 +12,9 @@ const struct model *model_find(const char *name)
         if (strcmp(name, models[at]->name) == 0) return models[at];
     return NULL;
 }
+
+bool model_is_file(const char *name)
+{
+    const size_t size = strlen(name);
+    return strchr(name, '/') != NULL || (size >= 3 && strcmp(name + size - 3, ".so") == 0);
+}

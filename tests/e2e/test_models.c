@@ -1,0 +1,183 @@
+/* Models from shared objects, through the whole pipeline. */
+#include <criterion/criterion.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "support_place.h"
+
+TestSuite(models, .init = place_open, .fini = place_close, .timeout = 300);
+
+/* A scenario file for a model of GOLDTHREAD_MODELS. */
+static void write_scenario(const char *model, const char *set, const char *design)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             "sweep: models\nmodel: %s/%s.so\nscenarios: [{name: base, set: {%s}}]\ndesign: {%s}\n"
+             "outputs: {areas: [england], quantiles: []}\n",
+             GOLDTHREAD_MODELS, model, set, design);
+    write_text("models.yaml", text);
+}
+
+static char *run_for_digest(const char *workers, const char *out)
+{
+    struct ran ran = GOLDTHREAD("run", "models.yaml", "--workers", workers, "--quiet", "--json", "--out", out);
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    json_t *result = parse_json(ran.out);
+    char *digest = strdup(json_text(result, "digest"));
+    json_decref(result);
+    ran_free(&ran);
+    return digest;
+}
+
+static double y_of(const char *folder, const char *statistic)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/rollup.csv", folder);
+    char *csv = read_text(path);
+    cr_assert_not_null(csv, "%s", path);
+    const double value = figure(csv, "base", "E92000001", "all", "y", statistic);
+    free(csv);
+    return value;
+}
+
+/* ---- what runs ---- */
+
+Test(models, any_number_of_workers_gives_one_digest)
+{
+    write_scenario("ishigami", "", "method: sobol, draws: 32768, block: 64");
+    char *expected = run_for_digest("1", "one"), *two = run_for_digest("2", "two"), *five = run_for_digest("5", "five");
+    cr_expect_str_eq(two, expected);
+    cr_expect_str_eq(five, expected);
+    cr_expect_float_eq(y_of("one", "mean"), 3.5, 0.01);
+    cr_expect_float_eq(y_of("one", "sd"), sqrt(13.844587940719254), 0.01);
+    free(expected);
+    free(two);
+    free(five);
+}
+
+Test(models, a_killed_worker_changes_no_bit)
+{
+    write_scenario("morris", "", "method: sobol, draws: 131072, block: 16");
+    char *expected = run_for_digest("2", "undisturbed");
+    const char *words[] = {"run", "models.yaml", "--workers", "3", "--json", "--quiet", "--out", "struck", NULL};
+    pid_t run = start_program("goldthread", "struck-run", words), workers[3];
+    int waited_ms = 0, status = -1;
+    unsigned kills = 0;
+    for (; kills < 4 && keep_waiting(&waited_ms);) {
+        const size_t count = find_children(run, "goldthread-work", workers, 3);
+        if (count == 3) kill(workers[kills++ % 3], SIGKILL);
+        if (waitpid(run, &status, WNOHANG) == run) break;
+    }
+    if (kills == 4) cr_assert_eq(waitpid(run, &status, 0), run);
+    cr_assert_eq(status, 0);
+    cr_assert_geq(kills, 1, "nothing was killed");
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/struck-run.out", place_path());
+    char *text = read_text(path);
+    json_t *result = parse_json(text);
+    cr_expect_str_eq(json_text(result, "digest"), expected);
+    cr_expect_float_eq(y_of("struck", "sd"), sqrt(1074.935872197774), 0.2);
+    json_decref(result);
+    free(text);
+    free(expected);
+}
+
+Test(models, another_build_is_another_sweep)
+{
+    char command[512];
+    struct ran first, second;
+    snprintf(command, sizeof command, "cp '%s/product.so' mine.so", GOLDTHREAD_MODELS);
+    cr_assert_eq(system(command), 0);
+    write_text("mine.yaml", "sweep: mine\nmodel: mine.so\nscenarios: [{name: base}]\n"); /* beside the file */
+    cr_assert_eq(mkdir("elsewhere", 0700), 0);
+    first = GOLDTHREAD("check", "mine.yaml", "--json");
+    cr_assert_eq(system("echo >>mine.so"), 0); /* the loader does not mind, and it is another file */
+    second = GOLDTHREAD("check", "mine.yaml", "--json");
+    cr_assert_eq(first.status, 0, "%s", first.err);
+    cr_assert_eq(second.status, 0, "%s", second.err);
+    json_t *one = parse_json(first.out), *two = parse_json(second.out);
+    cr_expect_str_neq(json_text(one, "sweep"), json_text(two, "sweep"));
+    json_decref(one);
+    json_decref(two);
+    ran_free(&first);
+    ran_free(&second);
+}
+
+Test(models, a_file_that_is_no_model_is_refused_with_its_place)
+{
+    static const char *const rows[][2] = {{"absent.so", "No such file"},
+                                          {"text.so", "file too short"},
+                                          {"text", "no model is called `text`"},
+                                          {"./text", "ends in .so"}};
+    write_text("text.so", "hello\n");
+    write_text("text", "hello\n");
+    for (size_t at = 0; at < sizeof rows / sizeof *rows; at++) {
+        char text[256];
+        snprintf(text, sizeof text, "sweep: wrong\nmodel: %s\nscenarios: [{name: base}]\n", rows[at][0]);
+        write_text("wrong.yaml", text);
+        struct ran ran = GOLDTHREAD("run", "wrong.yaml");
+        cr_expect_eq(ran.status, 2, "%s: status %d", rows[at][0], ran.status);
+        cr_expect(strncmp(ran.err, "wrong.yaml:2:8: ", 16) == 0 && strstr(ran.err, rows[at][1]), "%s: %s", rows[at][0],
+                  ran.err);
+        ran_free(&ran);
+    }
+}
+
+/* ---- what goes wrong in a model ---- */
+
+Test(models, a_figure_that_is_no_number_is_undefined_and_no_failure)
+{
+    write_scenario("faulty", "fault: undefined, from: 0.5", "method: sobol, draws: 4096");
+    struct ran ran = GOLDTHREAD("run", "models.yaml", "--workers", "2", "--quiet", "--json", "--out", "out");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    json_t *result = parse_json(ran.out);
+    cr_expect_eq(json_whole(result, "failed_draws"), 0);
+    cr_expect_eq(y_of("out", "n"), 2048, "half of the draws have a figure");
+    cr_expect_float_eq(y_of("out", "mean"), 0.25, 1e-3);
+    json_decref(result);
+    ran_free(&ran);
+}
+
+Test(models, a_draw_that_the_model_says_failed_counts_in_no_figure)
+{
+    write_scenario("faulty", "fault: failure, from: 0.5", "method: sobol, draws: 4096");
+    struct ran ran = GOLDTHREAD("run", "models.yaml", "--workers", "2", "--quiet", "--json", "--out", "out");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    json_t *result = parse_json(ran.out);
+    cr_expect_eq(json_whole(result, "failed_draws"), 2048);
+    cr_expect_eq(y_of("out", "n"), 2048);
+    cr_expect_float_eq(y_of("out", "mean"), 0.25, 1e-3);
+    json_decref(result);
+    ran_free(&ran);
+}
+
+/* One block of sixteen holds the one draw in 1024 for which the model crashes. */
+static void expect_parked(const char *set)
+{
+    char path[PATH_MAX];
+    write_scenario("faulty", set, "method: sobol, draws: 1024, block: 64");
+    struct ran ran = GOLDTHREAD("run", "models.yaml", "--workers", "2", "--quiet", "--out", "out");
+    cr_expect_eq(ran.status, 1, "%s: status %d", set, ran.status);
+    cr_expect_not_null(strstr(ran.err, "1 block parked after 3 attempts"), "%s: %s", set, ran.err);
+    cr_expect_not_null(strstr(ran.err, "its worker ended or fell silent: w"), "%s: %s", set, ran.err);
+    cr_expect_not(exists("out"), "%s: there are results", set);
+    snprintf(path, sizeof path, "%s/state/goldthread", place_path());
+    cr_expect_eq(count_entries(path), 1, "what was done is kept");
+    ran_free(&ran);
+}
+
+Test(models, a_crash_parks_the_block_that_crashes_and_the_rest_is_done)
+{
+    expect_parked("fault: crash, from: 0.999");
+}
+
+Test(models, an_abort_parks_the_block_that_aborts_and_the_rest_is_done)
+{
+    expect_parked("fault: abort, from: 0.999");
+}
