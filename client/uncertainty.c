@@ -193,7 +193,7 @@ static bool check_support(const struct parameter *parameter, const struct yaml_n
                           const struct distribution *distribution, struct yaml_fault *fault)
 {
     double low, high;
-    distribution_range(distribution, &low, &high);
+    distribution_range(distribution, NULL, &low, &high);
     bool below = isfinite(parameter->lower) && low < parameter->lower;
     bool above = isfinite(parameter->upper) && high > parameter->upper;
     if (!below && !above) return true;
@@ -206,7 +206,7 @@ static bool check_support(const struct parameter *parameter, const struct yaml_n
 static bool check(const struct parameter *parameter, const struct yaml_node *node,
                   const struct distribution *distribution, struct yaml_fault *fault)
 {
-    const char *reason = distribution_fault(distribution);
+    const char *reason = distribution_fault(distribution, NULL);
     if (reason) return refuse(fault, node, "the distribution of `%s`: %s", parameter->name, reason);
     return check_points(parameter, node, distribution, fault) && check_support(parameter, node, distribution, fault);
 }

@@ -36,6 +36,9 @@ static const struct kind {
     [DISTRIBUTION_LOGNORMAL] = {2, {AT(median), AT(sigma)}},
     [DISTRIBUTION_BETA] = {3, {AT(low), AT(mode), AT(high)}},
     [DISTRIBUTION_DISCRETE] = {0}, /* points instead */
+    [DISTRIBUTION_LOG_UNIFORM] = {2, {AT(low), AT(high)}},
+    [DISTRIBUTION_PERT] = {4, {AT(low), AT(mode), AT(high), AT(weights)}},
+    [DISTRIBUTION_EMPIRICAL] = {0}, /* a part of the pool instead */
 };
 
 /* Encoding. */
@@ -52,7 +55,8 @@ static void encode_distribution(const struct distribution *distribution, struct 
 {
     const struct kind *kind = &kinds[distribution->kind];
     size_t points = distribution->kind == DISTRIBUTION_DISCRETE ? distribution->point_count : 0;
-    pack_array(out, 1 + kind->count + 2 * points);
+    bool pooled = distribution->kind == DISTRIBUTION_EMPIRICAL;
+    pack_array(out, 1 + kind->count + 2 * points + (pooled ? 2 : 0));
     pack_uint(out, distribution->kind);
     for (size_t at = 0; at < kind->count; at++) {
         double number;
@@ -60,6 +64,9 @@ static void encode_distribution(const struct distribution *distribution, struct 
         pack_number(out, number);
     }
     if (points) encode_points(distribution, out);
+    if (!pooled) return;
+    pack_uint(out, distribution->pool_first);
+    pack_uint(out, distribution->point_count);
 }
 
 static void encode_parameter(const struct sweep_parameter *parameter, struct buffer *out)
@@ -245,16 +252,20 @@ static void decode_distribution(struct cursor *cursor, struct distribution *dist
 {
     size_t count = cursor_array(cursor, 1 + 2 * DISTRIBUTION_POINTS_MAX);
     if (count == 0) cursor_fail(cursor, "too few elements");
-    *distribution = (struct distribution){.kind = (enum distribution_kind)cursor_uint(cursor, DISTRIBUTION_DISCRETE)};
+    *distribution =
+        (struct distribution){.kind = (enum distribution_kind)cursor_uint(cursor, DISTRIBUTION_KIND_COUNT - 1)};
     const struct kind *kind = &kinds[distribution->kind];
-    bool discrete = distribution->kind == DISTRIBUTION_DISCRETE;
-    bool fits = discrete ? count >= 3 && count % 2 == 1 : count == 1 + kind->count;
+    bool discrete = distribution->kind == DISTRIBUTION_DISCRETE, pooled = distribution->kind == DISTRIBUTION_EMPIRICAL;
+    bool fits = discrete ? count >= 3 && count % 2 == 1 : count == 1 + kind->count + (pooled ? 2 : 0);
     if (!fits) cursor_fail(cursor, "a distribution with numbers that are not of its kind");
     for (size_t at = 0; at < kind->count; at++) {
         double number = decode_finite(cursor);
         memcpy((char *)distribution + kind->at[at], &number, sizeof number);
     }
     if (fits && discrete) decode_points(cursor, distribution, count / 2);
+    if (!fits || !pooled) return;
+    distribution->pool_first = (uint32_t)cursor_uint(cursor, SWEEP_POOL_MAX - 1);
+    distribution->point_count = (uint32_t)cursor_uint_from(cursor, 1, SWEEP_POOL_MAX - distribution->pool_first);
 }
 
 static void decode_parameter(struct cursor *cursor, struct sweep_parameter *parameter)
@@ -436,6 +447,25 @@ static void decode_analysis(struct cursor *cursor, struct sweep *sweep)
     if (!skip_nil(cursor)) decode_threshold(cursor, &sweep->discover);
 }
 
+/* Each empirical distribution has a part of the pool of its own, in the order of the parameters, and they use it up:
+ * one sweep has one pool. */
+static void check_pool(struct cursor *cursor, const struct sweep *sweep)
+{
+    uint32_t used = 0;
+    for (uint32_t at = 0; at < sweep->parameter_count && !cursor->error; at++) {
+        const struct distribution *from = &sweep->parameters[at].distribution;
+        if (from->kind != DISTRIBUTION_EMPIRICAL) continue;
+        if (from->pool_first != used || from->point_count > sweep->pool_count - used) {
+            cursor_fail(cursor, "a pool in other parts than the distributions name");
+            return;
+        }
+        for (uint32_t value = used + 1; value < used + from->point_count; value++)
+            if (sweep->pool[value] < sweep->pool[value - 1]) cursor_fail(cursor, "values of a pool that do not ascend");
+        used += from->point_count;
+    }
+    if (used != sweep->pool_count) cursor_fail(cursor, "a pool in other parts than the distributions name");
+}
+
 /* What the parts say of each other. */
 static void check_analysis(struct cursor *cursor, const struct sweep *sweep, bool analysis)
 {
@@ -445,6 +475,7 @@ static void check_analysis(struct cursor *cursor, const struct sweep *sweep, boo
     for (uint32_t at = 0; at < sweep->correlation_count; at++)
         if (sweep->correlations[at].right >= sweep->parameter_count)
             cursor_fail(cursor, "a correlation of no parameter");
+    check_pool(cursor, sweep);
 }
 
 static void clear_analysis(struct sweep *sweep)

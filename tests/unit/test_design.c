@@ -75,7 +75,7 @@ Test(design, fixed_parameters_keep_their_central_value_and_uncertain_ones_vary)
         for (size_t at = 0; at < PARAMETERS; at++) {
             const struct distribution *distribution = &sweep->parameters[at].distribution;
             double low, high;
-            distribution_range(distribution, &low, &high);
+            distribution_range(distribution, NULL, &low, &high);
             for (size_t lane = 0; lane < MODEL_LANES; lane++) {
                 double value = values[at][lane], central = sweep->parameters[at].central;
                 if (distribution->kind == DISTRIBUTION_FIXED)
@@ -176,7 +176,7 @@ Test(design, sobol_draws_are_stratified_in_every_parameter)
     }
     for (size_t at = 0; at < PARAMETERS; at++) {
         if (sweep->parameters[at].distribution.kind == DISTRIBUTION_FIXED) continue;
-        struct quantile *quantile = quantile_new(&sweep->parameters[at].distribution);
+        struct quantile *quantile = quantile_new(&sweep->parameters[at].distribution, NULL);
         for (int stratum = 0; stratum < DRAWS; stratum++) {
             double low = stratum ? quantile_at(quantile, stratum / (double)DRAWS) : -INFINITY;
             double high = stratum < DRAWS - 1 ? quantile_at(quantile, (stratum + 1) / (double)DRAWS) : INFINITY;

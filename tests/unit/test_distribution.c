@@ -4,12 +4,38 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <goldthread/sweep.h>
+
 #include "beta.h"
 #include "distribution.h"
 
+/* What an empirical distribution draws from. */
+static const double pool[SWEEP_POOL_MAX] = {99, -1, -1, 0.5, 2, 7, NAN, 3, 1};
+
+static const struct distribution every_kind[] = {
+    {.kind = DISTRIBUTION_UNIFORM, .low = 1, .high = 2},
+    {.kind = DISTRIBUTION_TRIANGULAR, .low = 0, .mode = 0.05, .high = 0.12},
+    {.kind = DISTRIBUTION_TRIANGULAR, .low = 0, .mode = 0, .high = 1},
+    {.kind = DISTRIBUTION_TRIANGULAR, .low = 0, .mode = 1, .high = 1},
+    {.kind = DISTRIBUTION_NORMAL, .mean = 0, .sd = 1},
+    {.kind = DISTRIBUTION_TRUNCATED_NORMAL, .mean = 0.05, .sd = 0.1, .low = 0, .high = 0.12},
+    {.kind = DISTRIBUTION_TRUNCATED_NORMAL, .mean = 0, .sd = 1, .low = 8, .high = 9},
+    {.kind = DISTRIBUTION_LOGNORMAL, .median = 25000, .sigma = 0.5},
+    {.kind = DISTRIBUTION_BETA, .low = 0.2, .mode = 0.5, .high = 1},
+    {.kind = DISTRIBUTION_BETA, .low = 0, .mode = 0, .high = 1},
+    {.kind = DISTRIBUTION_BETA, .low = 0, .mode = 1, .high = 1},
+    {.kind = DISTRIBUTION_DISCRETE, .point_count = 3, .values = {1, 2, 10}, .weights = {1, 2, 1}},
+    {.kind = DISTRIBUTION_LOG_UNIFORM, .low = 0.01, .high = 100},
+    {.kind = DISTRIBUTION_LOG_UNIFORM, .low = 1e-300, .high = 1e300},
+    {.kind = DISTRIBUTION_PERT, .low = 0.2, .mode = 0.5, .high = 1, .weights = {1.5}},
+    {.kind = DISTRIBUTION_PERT, .low = 0, .mode = 1, .high = 1, .weights = {6}},
+    {.kind = DISTRIBUTION_EMPIRICAL, .point_count = 5, .pool_first = 1},
+};
+enum { KIND_ROWS = sizeof every_kind / sizeof every_kind[0] };
+
 static double at(struct distribution distribution, double u)
 {
-    struct quantile *quantile = quantile_new(&distribution);
+    struct quantile *quantile = quantile_new(&distribution, pool);
     cr_assert_not_null(quantile);
     double value = quantile_at(quantile, u);
     quantile_free(quantile);
@@ -159,7 +185,7 @@ Test(distribution, truncated_normal_is_right_however_far_out_its_range_is)
 Test(distribution, truncated_normal_without_any_mass_to_speak_of_stays_in_its_range)
 {
     struct distribution far = {.kind = DISTRIBUTION_TRUNCATED_NORMAL, .mean = 0, .sd = 1, .low = -80, .high = -30};
-    cr_assert_null(distribution_fault(&far));
+    cr_assert_null(distribution_fault(&far, pool));
     static const double shares[] = {0x1p-1074, 1e-300, 0x1p-53, 0.5, 1 - 0x1p-53};
     for (size_t row = 0; row < 5; row++) {
         double value = at(far, shares[row]);
@@ -172,7 +198,7 @@ Test(distribution, beta_agrees_with_gsl_for_every_mode)
 {
     for (int mode = 0; mode <= 40; mode++) {
         struct distribution beta = {.kind = DISTRIBUTION_BETA, .low = 0, .mode = mode / 40.0, .high = 1};
-        struct quantile *quantile = quantile_new(&beta);
+        struct quantile *quantile = quantile_new(&beta, pool);
         double a = 1 + 4 * beta.mode, b = 1 + 4 * (1 - beta.mode);
         for (int step = 1; step < 500; step++) {
             double u = (step + 0.25) / 500.5, exact = gsl_cdf_beta_Pinv(u, a, b);
@@ -232,6 +258,58 @@ Test(distribution, beta_is_mapped_to_its_range_from_the_nearer_end)
     }
 }
 
+Test(distribution, pert_agrees_with_gsl_for_every_weight)
+{
+    static const double weights[] = {1e-9, 0.3, 1, 2.5, 4, 5.7, 6};
+    for (size_t row = 0; row < 7; row++)
+        for (int mode = 0; mode <= 10; mode++) {
+            struct distribution pert = {
+                .kind = DISTRIBUTION_PERT, .low = 0, .mode = mode / 10.0, .high = 1, .weights = {weights[row]}};
+            struct quantile *quantile = quantile_new(&pert, pool);
+            double a = 1 + weights[row] * pert.mode, b = 1 + weights[row] * (1 - pert.mode);
+            for (int step = 1; step < 300; step++) {
+                double u = (step + 0.25) / 300.5, exact = gsl_cdf_beta_Pinv(u, a, b);
+                cr_assert_lt(relative(quantile_at(quantile, u), exact), 1e-12, "weight %g, mode %g, u = %g",
+                             weights[row], pert.mode, u);
+            }
+            quantile_free(quantile);
+        }
+}
+
+Test(distribution, pert_of_weight_4_is_beta)
+{
+    struct distribution beta = every_kind[8], pert = every_kind[8];
+    pert.kind = DISTRIBUTION_PERT;
+    pert.weights[0] = 4;
+    for (int step = 1; step < 100; step++) cr_assert_eq(at(pert, step / 100.0), at(beta, step / 100.0));
+}
+
+Test(distribution, log_uniform_is_uniform_on_the_log_scale)
+{
+    struct distribution narrow = every_kind[12], wide = every_kind[13];
+    for (int step = 1; step < 1000; step++) {
+        double u = step / 1000.0;
+        cr_assert_lt(relative(at(narrow, u), pow(10, 4 * u - 2)), 1e-14, "u = %g", u);
+        cr_assert_lt(relative(at(wide, u), pow(10, 600 * u - 300)), 1e-12, "u = %g", u);
+    }
+    cr_assert_geq(at(narrow, 0x1p-53), 0.01);
+    cr_assert_leq(at(narrow, 1 - 0x1p-53), 100);
+}
+
+Test(distribution, empirical_values_take_equal_shares_in_order)
+{
+    struct distribution empirical = {.kind = DISTRIBUTION_EMPIRICAL, .point_count = 4, .pool_first = 2};
+    static const struct {
+        double u, value;
+    } known[] = {{0x1p-53, -1}, {0.25 - 0x1p-53, -1}, {0.25, 0.5}, {0.5, 2}, {0.75 - 0x1p-53, 2},
+                 {0.75, 7},     {1 - 0x1p-53, 7}};
+    for (size_t row = 0; row < sizeof known / sizeof known[0]; row++)
+        cr_assert_eq(at(empirical, known[row].u), known[row].value, "u = %g", known[row].u);
+    double low, high;
+    distribution_range(&empirical, pool, &low, &high);
+    cr_assert(low == -1 && high == 7);
+}
+
 /* Neighbouring cells and the solver below them meet: no step up or down at an edge. */
 Test(distribution, beta_has_no_seam_between_its_cells)
 {
@@ -248,28 +326,12 @@ Test(distribution, beta_has_no_seam_between_its_cells)
     }
 }
 
-static const struct distribution every_kind[] = {
-    {.kind = DISTRIBUTION_UNIFORM, .low = 1, .high = 2},
-    {.kind = DISTRIBUTION_TRIANGULAR, .low = 0, .mode = 0.05, .high = 0.12},
-    {.kind = DISTRIBUTION_TRIANGULAR, .low = 0, .mode = 0, .high = 1},
-    {.kind = DISTRIBUTION_TRIANGULAR, .low = 0, .mode = 1, .high = 1},
-    {.kind = DISTRIBUTION_NORMAL, .mean = 0, .sd = 1},
-    {.kind = DISTRIBUTION_TRUNCATED_NORMAL, .mean = 0.05, .sd = 0.1, .low = 0, .high = 0.12},
-    {.kind = DISTRIBUTION_TRUNCATED_NORMAL, .mean = 0, .sd = 1, .low = 8, .high = 9},
-    {.kind = DISTRIBUTION_LOGNORMAL, .median = 25000, .sigma = 0.5},
-    {.kind = DISTRIBUTION_BETA, .low = 0.2, .mode = 0.5, .high = 1},
-    {.kind = DISTRIBUTION_BETA, .low = 0, .mode = 0, .high = 1},
-    {.kind = DISTRIBUTION_BETA, .low = 0, .mode = 1, .high = 1},
-    {.kind = DISTRIBUTION_DISCRETE, .point_count = 3, .values = {1, 2, 10}, .weights = {1, 2, 1}},
-};
-enum { KIND_ROWS = sizeof every_kind / sizeof every_kind[0] };
-
 Test(distribution, quantiles_rise_and_stay_in_the_range)
 {
     for (size_t row = 0; row < KIND_ROWS; row++) {
         double low, high, before = -INFINITY;
-        struct quantile *quantile = quantile_new(&every_kind[row]);
-        distribution_range(&every_kind[row], &low, &high);
+        struct quantile *quantile = quantile_new(&every_kind[row], pool);
+        distribution_range(&every_kind[row], pool, &low, &high);
         cr_assert_lt(low, high, "row %zu", row);
         for (double digits = -300; digits < -5; digits += 0.5) {
             double value = quantile_at(quantile, pow(10, digits));
@@ -296,10 +358,18 @@ Test(distribution, means_are_the_textbook_ones)
     static const struct {
         size_t row;
         double mean;
-    } known[] = {{0, 1.5},     {1, 0.17 / 3}, {4, 0}, {7, 28328.71132666}, {8, (0.2 + 2 + 1) / 6},
-                 {9, 1.0 / 6}, {11, 3.75}};
+    } known[] = {{0, 1.5},
+                 {1, 0.17 / 3},
+                 {4, 0},
+                 {7, 28328.71132666},
+                 {8, (0.2 + 2 + 1) / 6},
+                 {9, 1.0 / 6},
+                 {11, 3.75},
+                 {14, (0.2 + 1.5 * 0.5 + 1) / 3.5},
+                 {15, 0.875},
+                 {16, 1.5}};
     for (size_t at_row = 0; at_row < sizeof known / sizeof known[0]; at_row++) {
-        struct quantile *quantile = quantile_new(&every_kind[known[at_row].row]);
+        struct quantile *quantile = quantile_new(&every_kind[known[at_row].row], pool);
         double sum = 0;
         for (int step = 0; step < 1 << 16; step++) sum += quantile_at(quantile, (step + 0.5) * 0x1p-16);
         quantile_free(quantile);
@@ -325,22 +395,22 @@ Test(distribution, fixed_has_no_value_and_an_empty_range)
 {
     struct distribution fixed = {.kind = DISTRIBUTION_FIXED};
     double low, high;
-    cr_assert_null(distribution_fault(&fixed));
+    cr_assert_null(distribution_fault(&fixed, pool));
     cr_assert(isnan(at(fixed, 0.5)));
-    distribution_range(&fixed, &low, &high);
+    distribution_range(&fixed, pool, &low, &high);
     cr_assert(low == INFINITY && high == -INFINITY);
 }
 
 Test(distribution, ranges_are_those_of_the_kind)
 {
-    static const double expected[KIND_ROWS][2] = {{1, 2},    {0, 0.12}, {0, 1},        {0, 1},   {-INFINITY, INFINITY},
-                                                  {0, 0.12}, {8, 9},    {0, INFINITY}, {0.2, 1}, {0, 1},
-                                                  {0, 1},    {1, 10}};
+    static const double expected[KIND_ROWS][2] = {
+        {1, 2}, {0, 0.12}, {0, 1},  {0, 1},      {-INFINITY, INFINITY}, {0, 0.12}, {8, 9}, {0, INFINITY}, {0.2, 1},
+        {0, 1}, {0, 1},    {1, 10}, {0.01, 100}, {1e-300, 1e300},       {0.2, 1},  {0, 1}, {-1, 7}};
     for (size_t row = 0; row < KIND_ROWS; row++) {
         double low, high;
-        distribution_range(&every_kind[row], &low, &high);
+        distribution_range(&every_kind[row], pool, &low, &high);
         cr_assert(low == expected[row][0] && high == expected[row][1], "row %zu: %g to %g", row, low, high);
-        cr_assert_null(distribution_fault(&every_kind[row]), "row %zu", row);
+        cr_assert_null(distribution_fault(&every_kind[row], pool), "row %zu", row);
     }
 }
 
@@ -382,10 +452,22 @@ Test(distribution, what_cannot_be_drawn_from_is_refused)
         {"a weight is not", {.kind = DISTRIBUTION_DISCRETE, .point_count = 2, .values = {1, 2}, .weights = {1, 0}}},
         {"the weights are",
          {.kind = DISTRIBUTION_DISCRETE, .point_count = 2, .values = {1, 2}, .weights = {1e308, 1e308}}},
+        {"low is not above 0", {.kind = DISTRIBUTION_LOG_UNIFORM, .low = 0, .high = 1}},
+        {"low is above high", {.kind = DISTRIBUTION_LOG_UNIFORM, .low = 2, .high = 1}},
+        {"weight is out", {.kind = DISTRIBUTION_PERT, .low = 0, .mode = 0.5, .high = 1, .weights = {0}}},
+        {"weight is out", {.kind = DISTRIBUTION_PERT, .low = 0, .mode = 0.5, .high = 1, .weights = {6.1}}},
+        {"weight is out", {.kind = DISTRIBUTION_PERT, .low = 0, .mode = 0.5, .high = 1, .weights = {NAN}}},
+        {"mode is outside", {.kind = DISTRIBUTION_PERT, .low = 0, .mode = 2, .high = 1, .weights = {1}}},
+        {"no values", {.kind = DISTRIBUTION_EMPIRICAL, .point_count = 0}},
+        {"too many values", {.kind = DISTRIBUTION_EMPIRICAL, .point_count = 2, .pool_first = SWEEP_POOL_MAX - 1}},
+        {"too many values", {.kind = DISTRIBUTION_EMPIRICAL, .point_count = UINT32_MAX, .pool_first = UINT32_MAX}},
+        {"a value is not", {.kind = DISTRIBUTION_EMPIRICAL, .point_count = 1, .pool_first = 6}},
+        {"values are out", {.kind = DISTRIBUTION_EMPIRICAL, .point_count = 2, .pool_first = 7}},
+        {"unknown kind", {.kind = DISTRIBUTION_KIND_COUNT}},
         {"unknown kind", {.kind = (enum distribution_kind)99}},
     };
     for (size_t row = 0; row < sizeof faults / sizeof faults[0]; row++) {
-        const char *fault = distribution_fault(&faults[row].distribution);
+        const char *fault = distribution_fault(&faults[row].distribution, pool);
         cr_assert_not_null(fault, "row %zu, %s", row, faults[row].begins);
         cr_assert_eq(strncmp(fault, faults[row].begins, strlen(faults[row].begins)), 0, "row %zu: %s", row, fault);
         cr_assert_not_null(strchr(fault, ';'), "row %zu does not say what is allowed: %s", row, fault);
@@ -409,11 +491,15 @@ Test(distribution, quantiles_have_the_golden_bits)
         {0x1.999999999999ap-56, 0x1.0de8c9fbd8a84p-9, 0x1.6f7c08fde0a08p-4, 0x1.3324f7bd17606p-1},
         {0x1.51cb453b9536dp-11, 0x1.99b61085d13f5p-2, 0x1.a4cceb7e8444p-1, 0x1.fef2173604275p-1},
         {0x1p+0, 0x1p+0, 0x1p+1, 0x1.4p+3},
-
+        {0x1.47ae147ae1482p-7, 0x1.68229bd221e84p-7, 0x1.43d1362484913p-2, 0x1.6bf3c455c0681p+6},
+        {0x1.56e1fc2f8f696p-997, 0x1.d065a6f10f9e1p-977, 0x1.cf2b1970e737p-250, 0x1.1a3dc0df7fabcp+976},
+        {0x1.9999999a8d857p-3, 0x1.cb61b8b493ff9p-3, 0x1.e8fddabcf3425p-2, 0x1.e48a71f7b4ecap-1},
+        {0x1.588cea3f093bep-8, 0x1.0a2404f2634b9p-1, 0x1.bd0f0648eec17p-1, 0x1.ff3f269e68a02p-1},
+        {-0x1p+0, -0x1p+0, -0x1p+0, 0x1.cp+2},
     };
     for (size_t row = 0; row < KIND_ROWS; row++)
         for (size_t column = 0; column < 4; column++) {
             double value = at(every_kind[row], shares[column]);
-            cr_assert_eq(value, golden[row][column], "row %zu, u = %a: %a", row, shares[column], value);
+            cr_expect_eq(value, golden[row][column], "row %zu, u = %a: %a", row, shares[column], value);
         }
 }

@@ -588,6 +588,20 @@ void sample_sweep(struct sweep *sweep)
     sweep->scenarios[1].settings[1] = (struct sweep_setting){.parameter = 8, .value = 17.0};
 }
 
+/* Kinds of distribution that version 1 does not know. */
+static void add_later_parameters(struct sweep *sweep)
+{
+    add_parameter(sweep, "log_uniform", 3.0,
+                  (struct distribution){.kind = DISTRIBUTION_LOG_UNIFORM, .low = 0.5, .high = 32.0});
+    add_parameter(
+        sweep, "pert", 0.5,
+        (struct distribution){.kind = DISTRIBUTION_PERT, .low = 0.25, .mode = 0.5, .high = 1.0, .weights = {2.5}});
+    add_parameter(sweep, "empirical", 0.5,
+                  (struct distribution){.kind = DISTRIBUTION_EMPIRICAL, .point_count = 2, .pool_first = 0});
+    add_parameter(sweep, "another", 9.0,
+                  (struct distribution){.kind = DISTRIBUTION_EMPIRICAL, .point_count = 1, .pool_first = 2});
+}
+
 static struct sweep_threshold threshold(const char *measure, uint32_t year, enum threshold_side side, double value)
 {
     struct sweep_threshold made = {.year = year, .side = side, .value = value};
@@ -604,6 +618,7 @@ void sample_analysis(struct sweep *sweep)
     sweep->correlation_count = 2;
     sweep->correlations[0] = (struct sweep_correlation){2, 3, 0.5};
     sweep->correlations[1] = (struct sweep_correlation){2, 4, -0.25};
+    add_later_parameters(sweep);
     sweep->pool_count = 3;
     memcpy(sweep->pool, (double[]){-1.5, 0.25, 8.75}, 3 * sizeof(double));
     sweep->study.measure_count = 1;

@@ -84,6 +84,8 @@ static void fill_analysis(struct sweep *largest)
     for (uint32_t at = 0; at < SWEEP_CORRELATIONS_MAX; at++)
         largest->correlations[at] =
             (struct sweep_correlation){at / 128, MODEL_PARAMETERS_MAX - 128 + at % 128, 0.1 + at / 1000.0};
+    largest->parameters[MODEL_PARAMETERS_MAX - 1].distribution =
+        (struct distribution){.kind = DISTRIBUTION_EMPIRICAL, .point_count = SWEEP_POOL_MAX};
     largest->pool_count = SWEEP_POOL_MAX;
     for (size_t at = 0; at < SWEEP_POOL_MAX; at++) largest->pool[at] = (double)at + 0.1;
     largest->study.measure_count = largest->threshold_count = largest->satisfice_count = SWEEP_THRESHOLDS_MAX;
@@ -297,6 +299,11 @@ Test(sweep_codec, every_field_of_an_analysis_is_part_of_the_identity)
         FIELD(correlations[1].rank),
         FIELD(pool_count),
         FIELD(pool[2]),
+        FIELD(parameters[9].distribution.high),
+        FIELD(parameters[10].distribution.weights[0]),
+        FIELD(parameters[10].distribution.mode),
+        FIELD(parameters[11].distribution.point_count),
+        FIELD(parameters[12].distribution.pool_first),
         FIELD(study.measure_count),
         FIELD(study.measures[0]),
         FIELD(study.levels),
@@ -513,7 +520,7 @@ Test(sweep_codec, lists_above_their_bound_are_refused)
 Test(sweep_codec, numbers_of_another_kind_are_refused)
 {
     /* The triangular distribution, [2, low, mode, high], as if it were of each other kind. */
-    for (uint8_t kind = 0; kind <= DISTRIBUTION_DISCRETE + 1; kind++) {
+    for (uint8_t kind = 0; kind <= DISTRIBUTION_KIND_COUNT; kind++) {
         static const uint8_t triangular[] = {0x94, DISTRIBUTION_TRIANGULAR, 0xcb};
         sample_sweep(&sweep);
         struct buffer bytes = encoded(&sweep);
@@ -522,6 +529,37 @@ Test(sweep_codec, numbers_of_another_kind_are_refused)
         cr_expect_eq(strcmp(reason(buffer_span(&bytes)), ACCEPTED) == 0, fits, "kind %u", kind);
         buffer_free(&bytes);
     }
+}
+
+static void check_pool(const char *what, const char *expected)
+{
+    struct buffer bytes = encoded(&sweep);
+    cr_expect_str_eq(reason(buffer_span(&bytes)), expected, "%s", what);
+    buffer_free(&bytes);
+    sample_analysis(&sweep);
+}
+
+Test(sweep_codec, empirical_distributions_divide_the_pool_among_them)
+{
+    static const char parts[] = "a pool in other parts than the distributions name";
+    sample_analysis(&sweep);
+    check_pool("as it is", ACCEPTED);
+    sweep.pool_count = 2;
+    check_pool("too small", parts);
+    sweep.pool[sweep.pool_count++] = 9;
+    check_pool("left over", parts);
+    sweep.parameters[11].distribution.pool_first = 1;
+    check_pool("not from its beginning", parts);
+    sweep.parameters[12].distribution.pool_first = 0;
+    check_pool("the same values twice", parts);
+    sweep.pool[1] = -2;
+    check_pool("out of order", "values of a pool that do not ascend");
+    sweep.pool[2] = -9;
+    check_pool("lower, but of the next parameter", ACCEPTED);
+    sweep.parameters[11].distribution.point_count = 0;
+    check_pool("nothing", SMALL);
+    sweep.parameters[12].distribution.point_count = SWEEP_POOL_MAX - 1;
+    check_pool("beyond the end", LARGE);
 }
 
 Test(sweep_codec, another_version_or_size_is_refused)

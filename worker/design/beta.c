@@ -82,7 +82,7 @@ static double edge_of(uint64_t cell)
 
 void beta_tail_init(struct beta_tail *tail, double a, double b)
 {
-    assert(a >= 1 && b >= 1 && a + b <= 8);
+    assert(a >= 1 && b >= 1 && a + b <= 2 + BETA_WEIGHT_MAX + 1e-12);
     tail->a = a;
     tail->b = b;
     tail->scale =

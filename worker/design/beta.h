@@ -5,6 +5,7 @@
 #define BETA_CELLS_PER_OCTAVE 8
 #define BETA_CELLS            (BETA_OCTAVES * BETA_CELLS_PER_OCTAVE)
 #define BETA_NODES            8
+#define BETA_WEIGHT_MAX       6 /* of a mode: shapes then sum to 8 */
 
 /* The lower tail of Beta(a, b): values with at most half of all draws below them. The upper tail of
  * Beta(a, b) is the lower one of Beta(b, a), counted from 1. */
@@ -14,7 +15,7 @@ struct beta_tail {
     double cells[BETA_CELLS][BETA_NODES];
 };
 
-/* a, b: at least 1, and their sum at most 8. Takes about a millisecond. */
+/* a, b: at least 1, and their sum at most 2 + BETA_WEIGHT_MAX. Takes about a millisecond. */
 void beta_tail_init(struct beta_tail *tail, double a, double b);
 
 /* The value below which a share of draws lies; 0 < share <= 1/2. Within 1e-13 relative. */

@@ -49,7 +49,7 @@ static bool add_dimensions(struct design *design, size_t count)
         if (sweep->parameters[at].distribution.kind == DISTRIBUTION_FIXED) continue;
         struct dimension *dimension = &design->dimensions[design->dimension_count];
         dimension->parameter = at;
-        dimension->quantile = quantile_new(&sweep->parameters[at].distribution);
+        dimension->quantile = quantile_new(&sweep->parameters[at].distribution, sweep->pool);
         if (!dimension->quantile) return false;
         design->dimension_count++;
     }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include <goldthread/sweep.h>
+
 #include "beta.h"
 
 /* Beyond this many standard deviations a truncated normal is refused: it would hold no draw of the normal. */
@@ -17,8 +19,10 @@ struct quantile {
     double mode_share;                         /* triangular: of draws below the mode */
     double below_low, below_high;              /* truncated normal: shares of the normal below its bounds, */
     double above_low, above_high;              /* and above them, each with its own full precision */
+    double log_low, log_width;                 /* log-uniform */
     double cumulated[DISTRIBUTION_POINTS_MAX]; /* discrete: share of draws at this value or a lower one */
-    struct beta_tail tails[];                  /* beta: lower and upper */
+    const double *values;                      /* empirical: borrowed from the pool */
+    struct beta_tail tails[];                  /* beta and PERT: lower and upper */
 };
 
 static const char *range_fault(const struct distribution *distribution)
@@ -90,7 +94,34 @@ static const char *discrete_fault(const struct distribution *distribution)
     return NULL;
 }
 
-const char *distribution_fault(const struct distribution *distribution)
+static const char *log_uniform_fault(const struct distribution *distribution)
+{
+    const char *fault = range_fault(distribution);
+    if (fault) return fault;
+    return distribution->low > 0 ? NULL : "low is not above 0; low and high must be above 0";
+}
+
+static const char *pert_fault(const struct distribution *distribution)
+{
+    const char *fault = mode_fault(distribution);
+    if (fault) return fault;
+    double weight = distribution->weights[0];
+    return weight > 0 && weight <= BETA_WEIGHT_MAX ? NULL : "weight is out of scale; it must be above 0 and at most 6";
+}
+
+static const char *empirical_fault(const struct distribution *distribution, const double *pool)
+{
+    uint32_t first = distribution->pool_first, count = distribution->point_count;
+    if (!pool || count == 0) return "no values; a file with at least one number is wanted";
+    if (first > SWEEP_POOL_MAX || count > SWEEP_POOL_MAX - first) return "too many values; 8192 altogether are allowed";
+    for (uint32_t at = first; at < first + count; at++) {
+        if (!isfinite(pool[at])) return "a value is not a finite number; values must be finite";
+        if (at > first && pool[at] < pool[at - 1]) return "values are out of order; they must be sorted";
+    }
+    return NULL;
+}
+
+const char *distribution_fault(const struct distribution *distribution, const double *pool)
 {
     switch (distribution->kind) {
     case DISTRIBUTION_FIXED:
@@ -108,18 +139,28 @@ const char *distribution_fault(const struct distribution *distribution)
         return lognormal_fault(distribution);
     case DISTRIBUTION_DISCRETE:
         return discrete_fault(distribution);
+    case DISTRIBUTION_LOG_UNIFORM:
+        return log_uniform_fault(distribution);
+    case DISTRIBUTION_PERT:
+        return pert_fault(distribution);
+    case DISTRIBUTION_EMPIRICAL:
+        return empirical_fault(distribution, pool);
+    case DISTRIBUTION_KIND_COUNT:
+        break;
     }
-    return "unknown kind of distribution; fixed, uniform, triangular, normal, truncated normal, lognormal, beta "
-           "and discrete are allowed";
+    return "unknown kind of distribution; fixed, uniform, triangular, normal, truncated normal, lognormal, beta, "
+           "discrete, log-uniform, PERT and empirical are allowed";
 }
 
-void distribution_range(const struct distribution *distribution, double *low, double *high)
+void distribution_range(const struct distribution *distribution, const double *pool, double *low, double *high)
 {
     switch (distribution->kind) {
     case DISTRIBUTION_UNIFORM:
     case DISTRIBUTION_TRIANGULAR:
     case DISTRIBUTION_TRUNCATED_NORMAL:
     case DISTRIBUTION_BETA:
+    case DISTRIBUTION_LOG_UNIFORM:
+    case DISTRIBUTION_PERT:
         *low = distribution->low;
         *high = distribution->high;
         return;
@@ -135,7 +176,12 @@ void distribution_range(const struct distribution *distribution, double *low, do
         *low = distribution->values[0];
         *high = distribution->values[distribution->point_count - 1];
         return;
+    case DISTRIBUTION_EMPIRICAL:
+        *low = pool[distribution->pool_first];
+        *high = pool[distribution->pool_first + distribution->point_count - 1];
+        return;
     case DISTRIBUTION_FIXED:
+    case DISTRIBUTION_KIND_COUNT:
         break;
     }
     *low = INFINITY;
@@ -163,30 +209,44 @@ static void cumulate(struct quantile *quantile)
     for (uint32_t at = 0; at < from->point_count; at++) quantile->cumulated[at] /= total;
 }
 
-/* PERT: shapes 1 + 4 (mode - low) / (high - low) and 1 + 4 (high - mode) / (high - low). */
+/* With weight w, shapes 1 + w (mode - low) / (high - low) and 1 + w (high - mode) / (high - low). */
 static void prepare_tails(struct quantile *quantile)
 {
     const struct distribution *from = &quantile->distribution;
     double width = from->high - from->low;
-    double a = 1 + 4 * ((from->mode - from->low) / width), b = 1 + 4 * ((from->high - from->mode) / width);
+    double weight = from->kind == DISTRIBUTION_PERT ? from->weights[0] : 4;
+    double a = 1 + weight * ((from->mode - from->low) / width), b = 1 + weight * ((from->high - from->mode) / width);
     beta_tail_init(&quantile->tails[0], a, b);
     beta_tail_init(&quantile->tails[1], b, a);
 }
 
-struct quantile *quantile_new(const struct distribution *distribution)
+static void prepare_logarithms(struct quantile *quantile)
 {
-    assert(distribution_fault(distribution) == NULL);
-    size_t tail_count = distribution->kind == DISTRIBUTION_BETA ? 2 : 0;
+    quantile->log_low = Sleef_cinz_logd1_u10purec(quantile->low);
+    quantile->log_width = Sleef_cinz_logd1_u10purec(quantile->high) - quantile->log_low;
+}
+
+static bool has_tails(enum distribution_kind kind)
+{
+    return kind == DISTRIBUTION_BETA || kind == DISTRIBUTION_PERT;
+}
+
+struct quantile *quantile_new(const struct distribution *distribution, const double *pool)
+{
+    assert(distribution_fault(distribution, pool) == NULL);
+    size_t tail_count = has_tails(distribution->kind) ? 2 : 0;
     struct quantile *quantile = calloc(1, sizeof *quantile + tail_count * sizeof quantile->tails[0]);
     if (!quantile) return NULL;
 
     quantile->distribution = *distribution;
-    distribution_range(distribution, &quantile->low, &quantile->high);
+    distribution_range(distribution, pool, &quantile->low, &quantile->high);
     if (distribution->kind == DISTRIBUTION_TRIANGULAR)
         quantile->mode_share = (distribution->mode - distribution->low) / (distribution->high - distribution->low);
     else if (distribution->kind == DISTRIBUTION_TRUNCATED_NORMAL) prepare_truncation(quantile);
     else if (distribution->kind == DISTRIBUTION_DISCRETE) cumulate(quantile);
-    else if (distribution->kind == DISTRIBUTION_BETA) prepare_tails(quantile);
+    else if (distribution->kind == DISTRIBUTION_LOG_UNIFORM) prepare_logarithms(quantile);
+    else if (distribution->kind == DISTRIBUTION_EMPIRICAL) quantile->values = pool + distribution->pool_first;
+    else if (has_tails(distribution->kind)) prepare_tails(quantile);
     return quantile;
 }
 
@@ -245,6 +305,17 @@ static double discrete_at(const struct quantile *quantile, double u)
     return quantile->distribution.values[at];
 }
 
+static double log_uniform_at(const struct quantile *quantile, double u)
+{
+    return clamp(quantile, Sleef_cinz_expd1_u10purec(quantile->log_low + u * quantile->log_width));
+}
+
+static double empirical_at(const struct quantile *quantile, double u)
+{
+    uint32_t count = quantile->distribution.point_count, at = (uint32_t)(u * count);
+    return quantile->values[at < count ? at : count - 1];
+}
+
 double quantile_at(const struct quantile *quantile, double u)
 {
     const struct distribution *from = &quantile->distribution;
@@ -261,10 +332,16 @@ double quantile_at(const struct quantile *quantile, double u)
     case DISTRIBUTION_LOGNORMAL:
         return from->median * Sleef_cinz_expd1_u10purec(from->sigma * normal_quantile(u));
     case DISTRIBUTION_BETA:
+    case DISTRIBUTION_PERT:
         return beta_at(quantile, u);
     case DISTRIBUTION_DISCRETE:
         return discrete_at(quantile, u);
+    case DISTRIBUTION_LOG_UNIFORM:
+        return log_uniform_at(quantile, u);
+    case DISTRIBUTION_EMPIRICAL:
+        return empirical_at(quantile, u);
     case DISTRIBUTION_FIXED:
+    case DISTRIBUTION_KIND_COUNT:
         break;
     }
     return NAN;

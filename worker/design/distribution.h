@@ -8,19 +8,22 @@
 
 #include "normal.h"
 
-/* NULL when sound; otherwise a constant string: what is wrong and what is allowed. */
-const char *distribution_fault(const struct distribution *distribution);
+/* NULL when sound; otherwise a constant string: what is wrong and what is allowed. pool: the sweep's, for EMPIRICAL
+ * ones, [SWEEP_POOL_MAX]; NULL: there is none. */
+const char *distribution_fault(const struct distribution *distribution, const double *pool);
 
 /* The smallest and largest value that can be drawn (infinite where there is no bound). Nothing is drawn
  * from a FIXED one: its range is empty, from infinity to minus infinity. */
-void distribution_range(const struct distribution *distribution, double *low, double *high);
+void distribution_range(const struct distribution *distribution, const double *pool, double *low, double *high);
 
-/* A prepared quantile function of a sound distribution (tables for the costly ones; a copy is kept). */
+/* A prepared quantile function of a sound distribution (tables for the costly ones; a copy is kept, but the pool is
+ * borrowed). NULL: out of memory. */
 struct quantile;
-struct quantile *quantile_new(const struct distribution *distribution); /* NULL: out of memory */
+struct quantile *quantile_new(const struct distribution *distribution, const double *pool);
 void quantile_free(struct quantile *quantile);
 
 /* The value below which a share u of draws lies; 0 < u < 1. Rising in u but for rounding, and never outside
  * the range. Within 1e-12 of the exact value, relative to it, or to the distribution's width (high - low, sd)
- * where low, mean or high cancels it. NaN for FIXED, which has no value of its own. */
+ * where low, mean or high cancels it. NaN for FIXED, which has no value of its own.
+ * EMPIRICAL: of n values the k-th, counted from 0, for shares from k / n to (k + 1) / n. */
 double quantile_at(const struct quantile *quantile, double u);

@@ -29,7 +29,7 @@ static bool check_parameters(const struct sweep *sweep, const struct why *why)
                       MODEL_PARAMETERS_MAX);
     for (size_t at = 0; at < sweep->parameter_count; at++) {
         const struct sweep_parameter *parameter = &sweep->parameters[at];
-        const char *fault = distribution_fault(&parameter->distribution);
+        const char *fault = distribution_fault(&parameter->distribution, sweep->pool);
         if (fault) return refuse(why, "%.*s: %s", (int)sizeof parameter->name, parameter->name, fault);
     }
     return true;
