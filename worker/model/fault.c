@@ -136,12 +136,12 @@ static bool check_distribution(const struct finding *finding, const struct param
     double low, high;
     if ((unsigned)distribution->kind > DISTRIBUTION_DISCRETE)
         return refuse(finding, "its distribution is of kind %u; there is none such", (unsigned)distribution->kind);
-    const char *fault = distribution_fault(distribution);
+    const char *fault = distribution_fault(distribution, NULL);
     if (fault) return refuse(finding, "its distribution: %s", fault);
     if (distribution->kind == DISTRIBUTION_FIXED) return true;
     if (distribution->kind == DISTRIBUTION_DISCRETE) return check_values(finding, parameter);
     if (is_whole(parameter)) return refuse(finding, "whole numbers and choices are drawn by a discrete distribution");
-    distribution_range(distribution, &low, &high);
+    distribution_range(distribution, NULL, &low, &high);
     if (low >= parameter->lower && high <= parameter->upper) return true;
     return refuse(finding, "its distribution reaches beyond its bounds");
 }
