@@ -134,7 +134,7 @@ static bool check_distribution(const struct finding *finding, const struct param
 {
     const struct distribution *distribution = &parameter->distribution;
     double low, high;
-    if ((unsigned)distribution->kind > DISTRIBUTION_DISCRETE)
+    if ((unsigned)distribution->kind >= DISTRIBUTION_KIND_COUNT)
         return refuse(finding, "its distribution is of kind %u; there is none such", (unsigned)distribution->kind);
     const char *fault = distribution_fault(distribution, NULL);
     if (fault) return refuse(finding, "its distribution: %s", fault);
