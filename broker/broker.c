@@ -434,9 +434,27 @@ static bool set_share(struct broker *broker, struct ledger *ledger, uint32_t pri
     return true;
 }
 
-static void take_share(const struct step *step, struct ledger *ledger, const struct message *message)
+/* Whether the sender may change this sweep. */
+static bool may_change(const struct step *step, const struct ledger *ledger)
 {
-    if (set_share(step->broker, ledger, message->submit.priority, message->submit.weight, message->submit.tenant))
+    return !step->own_only || same_text(ledger->owner, step->holder);
+}
+
+/* False: it was so before. */
+static bool set_owner(struct ledger *ledger, const char *owner)
+{
+    if (same_text(ledger->owner, owner)) return false;
+    memset(ledger->owner, 0, sizeof ledger->owner);
+    memcpy(ledger->owner, owner, strnlen(owner, sizeof ledger->owner - 1));
+    return true;
+}
+
+/* A sweep that has ended belongs to whoever submits it again. */
+static void take_share(const struct step *step, struct ledger *ledger, const struct message *message, bool is_taken)
+{
+    const bool owner = is_taken && set_owner(ledger, step->holder);
+    if (set_share(step->broker, ledger, message->submit.priority, message->submit.weight, message->submit.tenant) ||
+        owner)
         emit(step, BROKER_KEEP_SHARE)->sweep = ledger->sweep;
 }
 
@@ -449,7 +467,11 @@ static void submit_again(const struct step *step, struct ledger *ledger, const s
         ledger->population_kept = true;
         keep_sweep(step, ledger, message);
     }
-    take_share(step, ledger, message);
+    if (ledger_is_open(ledger) && !may_change(step, ledger)) { /* it runs as its owner wants it to */
+        accept(step, ledger, true);
+        return;
+    }
+    take_share(step, ledger, message, !ledger_is_open(ledger));
     if (!ledger_is_open(ledger) || ledger->state == SWEEP_STALLED) {
         ledger_reopen(ledger);
         change_state(step, ledger, SWEEP_RUNNING);
@@ -541,7 +563,7 @@ static void take_submit(const struct step *step, const struct message *message)
         keep_sweep(step, ledger, message);
         name_tenants(broker);
         ledger->pass = broker->pass;
-        take_share(step, ledger, message);
+        take_share(step, ledger, message, true);
         note_sweep(step, NOTE_SWEEP_ACCEPTED, ledger);
         accept(step, ledger, false);
     }
@@ -560,13 +582,20 @@ static void take_explain(const struct step *step, const struct message *message)
     else send_to(step, &step->from, MESSAGE_EXPLANATION)->sweep = message->explain.sweep;
 }
 
+/* The sweep that a client's order is for; NULL: it is not known, or not the client's, and that was answered. */
+static struct ledger *ordered_sweep(const struct step *step, const struct digest *sweep)
+{
+    struct ledger *ledger = find_sweep(step->broker, sweep);
+    if (ledger == NULL) answer_error(step, ERROR_UNKNOWN, "no such sweep");
+    if (ledger == NULL || may_change(step, ledger)) return ledger;
+    answer_error(step, ERROR_FORBIDDEN, "the sweep is not of your key: its owner or an admin may do that");
+    return NULL;
+}
+
 static void take_cancel(const struct step *step, const struct message *message)
 {
-    struct ledger *ledger = find_sweep(step->broker, &message->cancel.sweep);
-    if (ledger == NULL) {
-        answer_error(step, ERROR_UNKNOWN, "no such sweep");
-        return;
-    }
+    struct ledger *ledger = ordered_sweep(step, &message->cancel.sweep);
+    if (ledger == NULL) return;
     if (ledger->state == SWEEP_DONE) {
         answer_error(step, ERROR_REFUSED, "the sweep is done");
         return;
@@ -576,14 +605,6 @@ static void take_cancel(const struct step *step, const struct message *message)
         note_sweep(step, NOTE_SWEEP_CANCELLED, ledger);
     }
     accept(step, ledger, true);
-}
-
-/* The sweep that a client's order is for; NULL: it is not known, and that was answered. */
-static struct ledger *ordered_sweep(const struct step *step, const struct digest *sweep)
-{
-    struct ledger *ledger = find_sweep(step->broker, sweep);
-    if (ledger == NULL) answer_error(step, ERROR_UNKNOWN, "no such sweep");
-    return ledger;
 }
 
 /* Nothing more is lent of it; what is lent is finished. */
@@ -880,7 +901,8 @@ static void pump(const struct step *step)
 
 void broker_step(struct broker *broker, const struct broker_event *event, struct broker_effects *effects)
 {
-    const struct step step = {broker, effects, event->now_ms, event->peer, event->holder ? event->holder : ""};
+    const struct step step = {broker,         effects, event->now_ms, event->peer, event->holder ? event->holder : "",
+                              event->own_only};
     effects->count = 0;
     broker->now_ms = event->now_ms;
     if (broker->began_ms == 0) broker->began_ms = event->now_ms;
@@ -950,6 +972,12 @@ bool broker_restore_share(struct broker *broker, const struct digest *sweep, uin
     if (ledger == NULL || priority > MESSAGE_PRIORITY_MAX || weight < 1 || weight > MESSAGE_WEIGHT_MAX) return false;
     set_share(broker, ledger, priority, weight, tenant);
     return true;
+}
+
+bool broker_restore_owner(struct broker *broker, const struct digest *sweep, const char *owner)
+{
+    struct ledger *ledger = find_sweep(broker, sweep);
+    return ledger != NULL && set_owner(ledger, owner);
 }
 
 bool broker_restore_parked(struct broker *broker, const struct digest *sweep, const struct parked *parked)

@@ -37,6 +37,7 @@ struct broker_event {
     struct peer peer;
     const struct message *message; /* borrowed for the step */
     const char *holder;            /* of a message: the name of its sender's key, borrowed; NULL: keys are not used */
+    bool own_only;                 /* of a message: its sender may change no sweeps but those of its key */
     uint64_t token;
 };
 
@@ -45,7 +46,7 @@ enum broker_effect_kind {
     BROKER_KEEP_STATE,   /* the sweep's state, result and text have changed */
     BROKER_KEEP_DONE,    /* `blocks` are done; ranges kept inside them are part of them now */
     BROKER_KEEP_RANGES,  /* all of the sweep's done ranges are to be kept anew */
-    BROKER_KEEP_SHARE,   /* the sweep's priority, weight and tenant have changed */
+    BROKER_KEEP_SHARE,   /* the sweep's priority, weight, tenant and owner have changed */
     BROKER_KEEP_PARKED,  /* all of the sweep's parked blocks are to be kept anew */
     BROKER_KEEP_NOTHING, /* the sweep is forgotten, and its population with it unless that is zero */
     BROKER_SEND,         /* the message that broker_compose makes of this effect */
@@ -136,6 +137,7 @@ bool broker_restore(struct broker *broker, struct span bytes, bool population_ke
 bool broker_restore_done(struct broker *broker, const struct digest *sweep, struct block_range blocks);
 bool broker_restore_share(struct broker *broker, const struct digest *sweep, uint32_t priority, uint32_t weight,
                           const char *tenant);
+bool broker_restore_owner(struct broker *broker, const struct digest *sweep, const char *owner);
 bool broker_restore_parked(struct broker *broker, const struct digest *sweep, const struct parked *parked);
 
 /* Clears *effects and fills it in the order in which they are to be carried out. */

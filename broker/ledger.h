@@ -65,13 +65,14 @@ struct ledger {
     char text[MESSAGE_TEXT_BYTES];
     uint32_t priority, weight; /* weight: at least 1 */
     char tenant[MESSAGE_NAME_BYTES];
-    uint32_t tenant_at;       /* the first sweep in the broker's list of that tenant */
-    uint64_t pass;            /* lent time in us / weight * LEDGER_PASS_SCALE: the smallest goes first */
-    struct range_set done;    /* folded, as far as is known here */
-    struct range_set taken;   /* done, lent, set aside or parked: the rest is ready for anybody */
-    struct range_set aside;   /* under suspicion, to be lent again one by one */
-    struct range_set single;  /* to be lent one by one, because a larger partial overlapped */
-    struct range_set missing; /* done here, not held by the aggregator, since missing_ms */
+    char owner[MESSAGE_NAME_BYTES]; /* the name of the key that submitted it; empty: it had none */
+    uint32_t tenant_at;             /* the first sweep in the broker's list of that tenant */
+    uint64_t pass;                  /* lent time in us / weight * LEDGER_PASS_SCALE: the smallest goes first */
+    struct range_set done;          /* folded, as far as is known here */
+    struct range_set taken;         /* done, lent, set aside or parked: the rest is ready for anybody */
+    struct range_set aside;         /* under suspicion, to be lent again one by one */
+    struct range_set single;        /* to be lent one by one, because a larger partial overlapped */
+    struct range_set missing;       /* done here, not held by the aggregator, since missing_ms */
     uint64_t missing_ms;
     struct fault faults[LEDGER_FAULTS_MAX];
     uint32_t fault_count;

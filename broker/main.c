@@ -344,7 +344,8 @@ static bool receive_all(struct shell *shell)
                                            .now_ms = clock_ms(),
                                            .peer = peer_of(&from),
                                            .message = &shell->incoming,
-                                           .holder = socket_sender(shell->socket)->name};
+                                           .holder = socket_sender(shell->socket)->name,
+                                           .own_only = socket_sender(shell->socket)->role == KEY_CLIENT};
         if (!step(shell, &event)) return false;
         if (shell->incoming.kind == MESSAGE_STORE && !take_store(shell, &from)) return false;
     }

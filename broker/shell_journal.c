@@ -42,6 +42,9 @@ enum statement {
     ALL_SHARES,
     DROP_SWEEP,
     DROP_SHARE,
+    DROP_OWNER,
+    PUT_OWNER,
+    ALL_OWNERS,
     DROP_POPULATION,
     STATEMENT_COUNT
 };
@@ -71,6 +74,9 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [ALL_SHARES] = "SELECT sweep, priority, weight, tenant, checksum FROM share",
     [DROP_SWEEP] = "DELETE FROM sweep WHERE id = ?1",
     [DROP_SHARE] = "DELETE FROM share WHERE sweep = ?1",
+    [DROP_OWNER] = "DELETE FROM owner WHERE sweep = ?1",
+    [PUT_OWNER] = "INSERT OR REPLACE INTO owner (sweep, name, checksum) VALUES (?1, ?2, ?3)",
+    [ALL_OWNERS] = "SELECT sweep, name, checksum FROM owner",
     [DROP_POPULATION] = "DELETE FROM population WHERE digest = ?1",
 };
 
@@ -93,12 +99,13 @@ static const char identity_schema[] =
     "CREATE TABLE IF NOT EXISTS store (one INTEGER PRIMARY KEY CHECK (one = 1), id INTEGER NOT NULL,"
     " commits INTEGER NOT NULL, witness BLOB NOT NULL, checksum BLOB NOT NULL);";
 
-/* Came later: an older journal has no parked blocks, and sweeps that all share alike. */
+/* Came later: an older journal has no parked blocks, and sweeps that all share alike and are nobody's. */
 static const char parked_schema[] =
     "CREATE TABLE IF NOT EXISTS parked (sweep BLOB NOT NULL, block INTEGER NOT NULL, attempts INTEGER NOT NULL,"
     " cause INTEGER NOT NULL, why TEXT NOT NULL, checksum BLOB NOT NULL, UNIQUE (sweep, block));"
     "CREATE TABLE IF NOT EXISTS share (sweep BLOB PRIMARY KEY, priority INTEGER NOT NULL, weight INTEGER NOT NULL,"
-    " tenant TEXT NOT NULL, checksum BLOB NOT NULL);";
+    " tenant TEXT NOT NULL, checksum BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS owner (sweep BLOB PRIMARY KEY, name TEXT NOT NULL, checksum BLOB NOT NULL);";
 
 struct journal {
     int lock_fd;
@@ -404,8 +411,31 @@ static struct check check_share(const struct digest *sweep, uint32_t priority, u
     return check_of(&content);
 }
 
+static bool drop_row(struct journal *journal, enum statement which, const struct digest *id)
+{
+    return bind_digest(journal->statements[which], 1, id) && run(journal->statements[which]);
+}
+
+static struct check check_owner(const struct digest *sweep, const char *owner)
+{
+    struct buffer content = {0};
+    pack_bin(&content, (struct span){sweep->bytes, DIGEST_BYTES});
+    pack_string(&content, owner);
+    return check_of(&content);
+}
+
+static bool keep_owner(struct journal *journal, const struct ledger *ledger)
+{
+    sqlite3_stmt *put = journal->statements[PUT_OWNER];
+    if (ledger->owner[0] == 0) return drop_row(journal, DROP_OWNER, &ledger->sweep);
+    const struct check check = check_owner(&ledger->sweep, ledger->owner);
+    return bind_digest(put, 1, &ledger->sweep) && bind_text(put, 2, ledger->owner) &&
+           bind_bytes(put, 3, check.bytes, sizeof check.bytes) && run(put);
+}
+
 static bool keep_share(struct journal *journal, const struct ledger *ledger)
 {
+    if (!keep_owner(journal, ledger)) return false;
     sqlite3_stmt *put = journal->statements[PUT_SHARE];
     const struct check check = check_share(&ledger->sweep, ledger->priority, ledger->weight, ledger->tenant);
     return bind_digest(put, 1, &ledger->sweep) && bind_number(put, 2, ledger->priority) &&
@@ -426,16 +456,11 @@ static bool begin(struct journal *journal)
     return journal->open;
 }
 
-static bool drop_row(struct journal *journal, enum statement which, const struct digest *id)
-{
-    return bind_digest(journal->statements[which], 1, id) && run(journal->statements[which]);
-}
-
 static bool forget(struct journal *journal, const struct digest *sweep, const struct digest *population)
 {
     return drop_row(journal, DROP_SWEEP, sweep) && drop_done(journal, sweep, 0, INT64_MAX) &&
            drop_row(journal, DROP_PARKED, sweep) && drop_row(journal, DROP_SHARE, sweep) &&
-           drop_row(journal, DROP_POPULATION, population);
+           drop_row(journal, DROP_OWNER, sweep) && drop_row(journal, DROP_POPULATION, population);
 }
 
 bool journal_keep(struct journal *journal, const struct broker *broker, const struct broker_effect *effect)
@@ -602,6 +627,22 @@ static void restore_share(struct journal *journal, sqlite3_stmt *row, struct bro
     report_damage(journal, "share", named ? &id : NULL, -1, why);
 }
 
+/* A sweep whose row is left out is nobody's: an admin can change it. */
+static void restore_owner(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
+{
+    struct digest id;
+    const char *why = "the row is unreadable", *owner = (const char *)sqlite3_column_text(row, 1);
+    const bool named = column_digest(row, 0, &id);
+    if (named && owner != NULL && strlen(owner) < MESSAGE_NAME_BYTES) {
+        why = "the checksum does not agree";
+        if (column_agrees(row, 2, check_owner(&id, owner))) {
+            if (broker_restore_owner(broker, &id, owner)) return;
+            why = "it is of no sweep here";
+        }
+    }
+    report_damage(journal, "owner", named ? &id : NULL, -1, why);
+}
+
 /* A block that is left out is tried again. */
 static void restore_parked(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
 {
@@ -665,7 +706,8 @@ bool journal_restore(struct journal *journal, struct broker *broker, char *why, 
     if (open_identity(journal) && for_each_row(journal, ALL_SWEEPS, restore_sweep, broker) &&
         for_each_row(journal, ALL_DONE, restore_done, broker) &&
         for_each_row(journal, ALL_PARKED, restore_parked, broker) &&
-        for_each_row(journal, ALL_SHARES, restore_share, broker))
+        for_each_row(journal, ALL_SHARES, restore_share, broker) &&
+        for_each_row(journal, ALL_OWNERS, restore_owner, broker))
         return true;
     snprintf(why, why_bytes, "the journal cannot be read: %s", journal_error(journal));
     return false;
@@ -744,6 +786,7 @@ static const struct {
     {"done", NULL, ALL_DONE, restore_done},
     {"parked", NULL, ALL_PARKED, restore_parked},
     {"share", NULL, ALL_SHARES, restore_share},
+    {"owner", NULL, ALL_OWNERS, restore_owner},
     {"done",
      "SELECT sweep, first FROM (SELECT sweep, first, lag(first + count) OVER (PARTITION BY sweep ORDER BY first)"
      " AS before FROM done) WHERE before > first",

@@ -16,6 +16,7 @@ struct step {
     uint64_t now_ms;
     struct peer from;
     const char *holder; /* the name of the sender's key; empty: none */
+    bool own_only;      /* the sender may change its own sweeps only */
 };
 
 static inline uint64_t sooner(uint64_t a, uint64_t b)

@@ -11,8 +11,8 @@ enum key_role {
     KEY_SERVER,     /* broker and aggregator, when they are called */
     KEY_AGGREGATOR, /* the aggregator, when it calls the broker */
     KEY_WORKER,
-    KEY_CLIENT, /* asks: submit, status, cancel, result, workers, explain */
-    KEY_ADMIN,  /* whatever a client may, and what changes the work of others: pause, resume, retry, drain */
+    KEY_CLIENT, /* asks, and orders of its own sweeps, which the broker's core knows: cancel, pause, resume, retry */
+    KEY_ADMIN,  /* whatever a client may, of every sweep, and drain */
     KEY_TRUSTED /* of no key: came over an endpoint that is private or runs without keys; may say everything */
 };
 #define KEY_ROLE_COUNT KEY_TRUSTED /* roles that a key can have are below */

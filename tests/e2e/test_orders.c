@@ -215,6 +215,13 @@ Test(orders, a_stalled_sweep_is_explained_and_retried)
     beat(stage, 1, 0);
     cr_expect(hear(stage, MESSAGE_LEASE, WAIT_MS), "the block is lent again");
     cr_expect(has_state(stage, "running"));
+    for (int attempt = 0; attempt < 3; attempt++) {
+        fail_lease(stage);
+        beat(stage, 1, 0);
+        if (attempt < 2) cr_assert(hear(stage, MESSAGE_LEASE, WAIT_MS));
+    }
+    for (int waited_ms = 0; !has_state(stage, "stalled");) cr_assert(keep_waiting(&waited_ms));
+    expect_says(GOLDTHREAD("cancel", stage->sweep), 0, "cancelled");
     close_stage(stage);
 }
 

@@ -21,7 +21,7 @@
 TestSuite(security, .init = place_open, .fini = place_close, .timeout = 240);
 
 struct servers {
-    pid_t pids[3];
+    pid_t pids[3]; /* 0: it was ended */
     char broker[64], aggregator[64], parent[16];
 };
 
@@ -54,6 +54,7 @@ static struct servers start_servers(void)
 static void stop_servers(const struct servers *servers)
 {
     for (int at = 2; at >= 0; at--) {
+        if (servers->pids[at] == 0) continue;
         kill(servers->pids[at], SIGTERM);
         cr_expect_eq(wait_program(servers->pids[at]), 0, "program %d", at);
     }
@@ -353,6 +354,47 @@ Test(security, a_key_may_do_what_its_role_does_and_nothing_else)
     stop_servers(&servers);
 }
 
+static bool log_says(const char *program, const char *event)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s.err", place_path(), program);
+    char *log = read_text(path);
+    const bool says = log && strstr(log, event);
+    free(log);
+    return says;
+}
+
+Test(security, a_sweep_is_changed_by_the_key_that_submitted_it_or_by_an_admin)
+{
+    static const char *const orders[] = {"pause", "resume", "retry", "cancel"};
+    make_keys(CASE("keygen", "keys"));
+    make_keys(CASE("keygen", "keys", "--role", "client", "--name", "anna"));
+    make_keys(CASE("keygen", "keys", "--role", "client", "--name", "bert"));
+    struct servers servers = start_servers();
+    for (int waited_ms = 0; !log_says("worker", "started");) cr_assert(keep_waiting(&waited_ms));
+    kill(servers.pids[2], SIGTERM); /* nobody works, so that the sweep stays open */
+    cr_assert_eq(wait_program(servers.pids[2]), 0);
+    servers.pids[2] = 0;
+    struct ran id = GOLDTHREAD("submit", GOLDEN, "--quiet", "--keys", "keys/anna");
+    cr_assert_eq(id.status, 0, "%s", id.err);
+    id.out[strcspn(id.out, "\n")] = '\0';
+    struct ran same = GOLDTHREAD("submit", GOLDEN, "--quiet", "--keys", "keys/bert");
+    cr_expect_eq(same.status, 0, "the same sweep: %s", same.err);
+    for (int at = 0; at < 4; at++)
+        expect_refusal(GOLDTHREAD(orders[at], id.out, "--keys", "keys/bert"), 1, "not of your key");
+    expect_refusal(GOLDTHREAD("drain", "w", "--keys", "keys/anna"), 1, "has the role client, which may not");
+    for (int at = 0; at < 4; at++) {
+        struct ran own = GOLDTHREAD(orders[at], id.out, "--keys", "keys/anna");
+        cr_expect_eq(own.status, 0, "%s: %s", orders[at], own.err);
+        ran_free(&own);
+    }
+    struct ran again = GOLDTHREAD("submit", GOLDEN, "--quiet", "--keys", "keys/anna");
+    struct ran admin = GOLDTHREAD("pause", id.out, "--keys", "keys");
+    cr_expect_eq(admin.status, 0, "%s", admin.err);
+    stop_servers(&servers);
+    ran_free(&id), ran_free(&same), ran_free(&again), ran_free(&admin);
+}
+
 /* Asks until the answer is as wanted: the folder is read anew a moment after it changed. */
 static bool becomes_forbidden(struct caller *caller, bool wanted)
 {
@@ -394,16 +436,6 @@ static long long workers_of(const char *keys)
     json_decref(status);
     ran_free(&ran);
     return workers;
-}
-
-static bool log_says(const char *program, const char *event)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s.err", place_path(), program);
-    char *log = read_text(path);
-    const bool says = log && strstr(log, event);
-    free(log);
-    return says;
 }
 
 Test(security, a_worker_comes_when_its_key_is_known_leaves_when_it_is_not_and_comes_back)

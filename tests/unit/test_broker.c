@@ -378,6 +378,81 @@ Test(broker, a_submission_that_is_refused_makes_nobody_forget)
     close_bench(bench);
 }
 
+/* What follows comes from a client of this key, or from an admin. */
+static void deliver_as(struct bench *bench, const char *holder, bool own_only)
+{
+    step(bench, &(struct broker_event){.kind = BROKER_MESSAGE,
+                                       .now_ms = bench->now_ms,
+                                       .peer = client,
+                                       .message = &bench->message,
+                                       .holder = holder,
+                                       .own_only = own_only});
+}
+
+static bool is_forbidden_to(struct bench *bench, enum message_kind kind, const char *holder, bool own_only)
+{
+    bench->message.kind = kind;
+    bench->message.pause.sweep = bench->id;
+    deliver_as(bench, holder, own_only);
+    const struct broker_effect *error = find_send(bench, client, MESSAGE_ERROR);
+    return error != NULL && error->send.error.code == ERROR_FORBIDDEN;
+}
+
+static void submit_as(struct bench *bench, const char *holder, uint32_t priority)
+{
+    make_sweep(bench, "s", 8);
+    bench->message.kind = MESSAGE_SUBMIT;
+    memset(&bench->message.submit, 0, sizeof bench->message.submit);
+    bench->message.submit.sweep = buffer_span(&bench->sweep);
+    bench->message.submit.priority = priority;
+    deliver_as(bench, holder, true);
+    cr_assert_not_null(find_send(bench, client, MESSAGE_ACCEPTED));
+}
+
+Test(broker, a_sweep_is_changed_by_its_owner_or_an_admin_and_nobody_else)
+{
+    static const enum message_kind orders[] = {MESSAGE_PAUSE, MESSAGE_RESUME, MESSAGE_RETRY, MESSAGE_CANCEL};
+    struct bench *bench = open_bench();
+    submit_as(bench, "anna", 2);
+    for (size_t at = 0; at < sizeof orders / sizeof *orders; at++) {
+        cr_expect(is_forbidden_to(bench, orders[at], "bert", true));
+        cr_expect_eq(count_effects(bench, BROKER_KEEP_STATE), 0);
+    }
+    cr_expect_eq(ledger_of(bench)->state, SWEEP_RUNNING);
+    for (size_t at = 0; at < 3; at++) cr_expect_not(is_forbidden_to(bench, orders[at], "anna", true));
+    for (size_t at = 0; at < 4; at++) cr_expect_not(is_forbidden_to(bench, orders[at], "root", false));
+    cr_expect_eq(ledger_of(bench)->state, SWEEP_CANCELLED);
+    close_bench(bench);
+}
+
+Test(broker, a_sweep_that_nobody_owns_is_changed_by_an_admin)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 8);
+    cr_expect(is_forbidden_to(bench, MESSAGE_PAUSE, "anna", true));
+    cr_expect_not(is_forbidden_to(bench, MESSAGE_PAUSE, "root", false));
+    cr_expect_eq(ledger_of(bench)->state, SWEEP_PAUSED);
+    close_bench(bench);
+}
+
+Test(broker, a_sweep_submitted_by_another_key_stays_as_it_is_until_it_has_ended)
+{
+    struct bench *bench = open_bench();
+    submit_as(bench, "anna", 2);
+    submit_as(bench, "bert", 9);
+    cr_expect_eq(ledger_of(bench)->priority, 2);
+    cr_expect_eq(count_effects(bench, BROKER_KEEP_SHARE), 0);
+    cr_expect(is_forbidden_to(bench, MESSAGE_CANCEL, "bert", true));
+    cr_expect_not(is_forbidden_to(bench, MESSAGE_CANCEL, "anna", true));
+    submit_as(bench, "bert", 9);
+    cr_expect_eq(ledger_of(bench)->state, SWEEP_RUNNING);
+    cr_expect_eq(ledger_of(bench)->priority, 9);
+    cr_expect_eq(count_effects(bench, BROKER_KEEP_SHARE), 1);
+    cr_expect(is_forbidden_to(bench, MESSAGE_PAUSE, "anna", true), "it is Bert's now");
+    cr_expect_not(is_forbidden_to(bench, MESSAGE_PAUSE, "bert", true));
+    close_bench(bench);
+}
+
 Test(broker, what_was_kept_comes_back_after_a_restart)
 {
     struct bench *bench = open_bench();

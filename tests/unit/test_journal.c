@@ -20,7 +20,8 @@ struct bench {
     struct message message;
     struct buffer sweep;
     struct digest id;
-    uint64_t seed; /* of the next sweep */
+    uint64_t seed;      /* of the next sweep */
+    const char *holder; /* of the key of whoever speaks, or NULL */
     char why[256];
 };
 
@@ -60,8 +61,11 @@ static void close_bench(struct bench *bench)
 
 static void step_at(struct bench *bench, uint64_t now_ms)
 {
-    const struct broker_event event = {
-        .kind = BROKER_MESSAGE, .now_ms = now_ms, .peer = {.size = 1, .bytes = "p"}, .message = &bench->message};
+    const struct broker_event event = {.kind = BROKER_MESSAGE,
+                                       .now_ms = now_ms,
+                                       .peer = {.size = 1, .bytes = "p"},
+                                       .message = &bench->message,
+                                       .holder = bench->holder};
     broker_step(bench->broker, &event, &bench->effects);
     for (size_t at = 0; at < bench->effects.count; at++) {
         const struct broker_effect *effect = &bench->effects.list[at];
@@ -454,11 +458,29 @@ Test(journal, nothing_is_left_of_a_damaged_sweep_that_is_submitted_again)
     close_bench(bench);
 }
 
+Test(journal, owners_come_back_and_damage_to_them_leaves_a_sweep_to_nobody)
+{
+    struct bench *bench = open_bench();
+    bench->holder = "anna";
+    submit(bench, population);
+    stop(bench);
+    start(bench);
+    cr_assert_str_eq(broker_sweep(bench->broker, &bench->id)->owner, "anna");
+    execute(bench, "UPDATE owner SET name = 'bert'");
+    stop(bench);
+    start(bench);
+    cr_assert_str_empty(broker_sweep(bench->broker, &bench->id)->owner);
+    cr_assert_eq(bench->journal->damages, 1);
+    close_bench(bench);
+}
+
 Test(journal, nothing_is_left_of_a_sweep_that_was_forgotten)
 {
     struct bench *bench = open_bench();
+    bench->holder = "anna";
     submit(bench, population);
     const struct digest old = bench->id;
+    bench->holder = NULL;
     hello_worker(bench);
     done(bench, 0, 10);
     bench->message.kind = MESSAGE_CANCEL;
@@ -472,6 +494,7 @@ Test(journal, nothing_is_left_of_a_sweep_that_was_forgotten)
     cr_assert_eq(count_rows(bench, "sweep"), BROKER_SWEEPS_MAX);
     cr_assert_eq(count_rows(bench, "share"), BROKER_SWEEPS_MAX);
     cr_assert_eq(count_rows(bench, "done"), 0);
+    cr_assert_eq(count_rows(bench, "owner"), 0);
     cr_assert_eq(count_rows(bench, "population"), 0, "no other sweep names it");
     stop(bench);
     start(bench);

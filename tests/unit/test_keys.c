@@ -316,8 +316,9 @@ Test(role, each_role_may_say_what_is_its_own)
     static const enum message_kind of_workers[] = {MESSAGE_DONE, MESSAGE_FAILED, MESSAGE_PARTIAL, MESSAGE_RETURNED},
                                    of_aggregators[] = {MESSAGE_HELD, MESSAGE_STORE},
                                    of_clients[] = {MESSAGE_SUBMIT, MESSAGE_STATUS,  MESSAGE_CANCEL,
-                                                   MESSAGE_RESULT, MESSAGE_WORKERS, MESSAGE_EXPLAIN},
-                                   of_admins[] = {MESSAGE_PAUSE, MESSAGE_RESUME, MESSAGE_RETRY, MESSAGE_DRAIN};
+                                                   MESSAGE_RESULT, MESSAGE_WORKERS, MESSAGE_EXPLAIN,
+                                                   MESSAGE_PAUSE,  MESSAGE_RESUME,  MESSAGE_RETRY},
+                                   of_admins[] = {MESSAGE_DRAIN};
     for (int role = KEY_NONE; role < KEY_ROLE_COUNT; role++) {
         for (size_t at = 0; at < COUNT_OF(of_workers); at++)
             cr_expect_eq(may(role, of_workers[at]), role == KEY_WORKER, "%s", message_kind_name(of_workers[at]));
