@@ -1,5 +1,4 @@
 /* goldthread check: the plan of a scenario file, and how long it would take. */
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "setting.h"
 #include "shell_commands.h"
 #include "shell_job.h"
+#include "shell_json.h"
 #include "uncertainty.h"
 
 #define SAMPLE_US 200000
@@ -120,7 +120,7 @@ static json_t *list_notes(const struct scenario_file *scenario)
     return list;
 }
 
-static void print_json(const struct job *job, uint32_t workers, double seconds)
+static enum exit_status print_json(const struct job *job, uint32_t workers, double seconds)
 {
     const struct sweep *sweep = &job->scenario->sweep;
     char id[DIGEST_HEX_BYTES];
@@ -149,10 +149,7 @@ static void print_json(const struct job *job, uint32_t workers, double seconds)
     json_object_set_new(root, "scenarios", list_scenarios(sweep));
     json_object_set_new(root, "uncertain", list_uncertain(sweep));
     json_object_set_new(root, "notes", list_notes(job->scenario));
-    char *text = json_dumps(root, JSON_INDENT(2));
-    json_decref(root);
-    if (text) puts(text);
-    free(text);
+    return json_print(root, JSON_DIGITS);
 }
 
 enum exit_status command_check(const struct options *options)
@@ -164,9 +161,9 @@ enum exit_status command_check(const struct options *options)
         uint32_t workers = job_worker_count(options);
         double seconds = time_draw(&job, why, sizeof why) * (double)job.scenario->sweep.draws / workers;
         job_print_notes(&job, options);
-        if (options->json) print_json(&job, workers, seconds);
-        else print_plan(&job, workers, seconds);
         status = STATUS_DONE;
+        if (options->json) status = print_json(&job, workers, seconds);
+        else print_plan(&job, workers, seconds);
     } else {
         fprintf(stderr, "%s\n", why);
     }

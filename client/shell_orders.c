@@ -1,11 +1,11 @@
 /* goldthread pause, resume, retry, drain and workers: what an operator tells and asks a broker. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "digest.h"
 #include "shell_commands.h"
+#include "shell_json.h"
 #include "shell_talk.h"
 
 /* Gives the order, and says on standard output what holds now. */
@@ -122,10 +122,8 @@ enum exit_status command_workers(const struct options *options)
     if (status != STATUS_DONE) return status;
     json_t *rows = options->json ? json_array() : NULL;
     status = list_workers(&talk, rows);
-    char *text = status == STATUS_DONE && rows != NULL ? json_dumps(rows, JSON_INDENT(2)) : NULL;
-    if (text != NULL) puts(text);
-    free(text);
-    json_decref(rows);
+    if (status == STATUS_DONE && options->json) status = json_print(rows, JSON_DIGITS);
+    else json_decref(rows);
     talk_close(&talk);
     return status;
 }

@@ -1,5 +1,4 @@
 /* goldthread parameters: the table, for people or as JSON. */
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include "registry.h"
 #include "setting.h"
 #include "shell_commands.h"
+#include "shell_json.h"
 #include "uncertainty.h"
 
 static const char *status_name(enum parameter_status status)
@@ -78,12 +78,7 @@ static enum exit_status print_json(const struct model *model)
     json_t *list = json_array();
     for (size_t at = 0; at < model->parameter_count; at++)
         json_array_append_new(list, describe_row(&model->parameters[at]));
-    char *text = json_dumps(list, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    json_decref(list);
-    if (!text) return STATUS_FAILED;
-    puts(text);
-    free(text);
-    return STATUS_DONE;
+    return json_print(list, JSON_DIGITS);
 }
 
 static enum exit_status print_text(const struct model *model)

@@ -1,5 +1,4 @@
 /* goldthread run: a whole sweep on this machine. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "shell_cluster.h"
 #include "shell_commands.h"
 #include "shell_files.h"
+#include "shell_json.h"
 #include "shell_output.h"
 #include "table.h"
 
@@ -79,7 +79,7 @@ static json_t *hex(const struct digest *digest)
     return json_string(text);
 }
 
-static void print_json(const struct output *output, const struct job *job, const struct report *report)
+static enum exit_status print_json(const struct output *output, const struct job *job, const struct report *report)
 {
     json_t *root = json_object(), *blocks = json_object();
     json_object_set_new(blocks, "done", json_integer((json_int_t)report->done));
@@ -95,10 +95,7 @@ static void print_json(const struct output *output, const struct job *job, const
     json_object_set_new(root, "seconds", json_real(report->seconds));
     json_object_set_new(root, "workers", json_integer(report->workers));
     json_object_set_new(root, "files", list_files(output));
-    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    json_decref(root);
-    if (text) puts(text);
-    free(text);
+    return json_print(root, 6);
 }
 
 static void print_text(const struct output *output, const struct job *job, const struct node *root,
@@ -156,8 +153,8 @@ static enum exit_status finish(struct cluster *cluster, const struct job *job, c
                             .cached = cluster->progress.at_start,
                             .workers = cluster->worker_count,
                             .seconds = (double)(clock_ms() - cluster->start_ms) / 1000};
-    if (options->json) print_json(&output, job, &report);
-    else print_text(&output, job, cluster->root, &report);
+    if (options->json) return print_json(&output, job, &report);
+    print_text(&output, job, cluster->root, &report);
     return STATUS_DONE;
 }
 

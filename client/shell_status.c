@@ -1,11 +1,11 @@
 /* goldthread status and cancel: what a broker has, and stopping one of its sweeps. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "digest.h"
 #include "shell_commands.h"
+#include "shell_json.h"
 #include "shell_talk.h"
 
 static void print_table(const struct message *answer)
@@ -46,7 +46,7 @@ static json_t *describe(const struct sweep_status *sweep)
     return row;
 }
 
-static void print_json(const struct message *answer)
+static enum exit_status print_json(const struct message *answer)
 {
     json_t *root = json_object(), *sweeps = json_array();
     for (uint32_t at = 0; at < answer->sweeps.count; at++)
@@ -55,10 +55,7 @@ static void print_json(const struct message *answer)
     json_object_set_new(root, "wanted_workers", json_integer((json_int_t)answer->sweeps.wanted_workers));
     json_object_set_new(root, "aggregator", json_string(answer->sweeps.aggregator));
     json_object_set_new(root, "sweeps", sweeps);
-    char *text = json_dumps(root, JSON_INDENT(2));
-    json_decref(root);
-    if (text) puts(text);
-    free(text);
+    return json_print(root, JSON_DIGITS);
 }
 
 static enum exit_status ask_status(struct talk *talk, const struct options *options)
@@ -69,8 +66,8 @@ static enum exit_status ask_status(struct talk *talk, const struct options *opti
     if (status != STATUS_DONE) return status;
     enum talk_result result = talk_ask(talk, &question, MESSAGE_SWEEPS);
     if (result != TALK_OK) return talk_fail(talk, result, "status");
-    if (options->json) print_json(talk->answer);
-    else print_table(talk->answer);
+    if (options->json) return print_json(talk->answer);
+    print_table(talk->answer);
     return STATUS_DONE;
 }
 

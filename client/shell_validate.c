@@ -1,5 +1,4 @@
 /* goldthread validate: the model against published figures. */
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include "population.h"
 #include "shell_commands.h"
 #include "shell_job.h"
+#include "shell_json.h"
 #include "validation.h"
 
 /* The verdict's width: of the longest in the table. */
@@ -61,14 +61,11 @@ static json_t *describe(const struct validation_row *row)
     return object;
 }
 
-static void print_json(const struct validation_row *rows, int count)
+static enum exit_status print_json(const struct validation_row *rows, int count)
 {
     json_t *list = json_array();
     for (int at = 0; at < count; at++) json_array_append_new(list, describe(&rows[at]));
-    char *text = json_dumps(list, JSON_INDENT(2));
-    json_decref(list);
-    if (text) puts(text);
-    free(text);
+    return json_print(list, JSON_DIGITS);
 }
 
 static enum exit_status report(const struct population *population, const struct options *options)
@@ -80,9 +77,9 @@ static enum exit_status report(const struct population *population, const struct
         fprintf(stderr, "goldthread validate: %s\n", why);
         return STATUS_FAILED;
     }
-    if (options->json) print_json(rows, count);
-    else print_table(rows, count);
     enum exit_status status = STATUS_DONE;
+    if (options->json) status = print_json(rows, count);
+    else print_table(rows, count);
     for (int at = 0; at < count; at++)
         if (rows[at].verdict == VALIDATION_FAIL) status = STATUS_FAILED;
     return status;

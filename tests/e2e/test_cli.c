@@ -237,6 +237,22 @@ static void make_results(const char *out)
     ran_free(&ran);
 }
 
+Test(cli, output_that_cannot_be_written_fails_with_one_line)
+{
+    static const char *const rows[][3] = {{"parameters"},    {"parameters", "--json"},    {"validate", "--json"},
+                                          {"check", GOLDEN}, {"check", GOLDEN, "--json"}, {"--help"}};
+    cr_assert_eq(symlink("/dev/full", "../full.out"), 0);
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        const char *const words[] = {rows[row][0], rows[row][1], rows[row][2], NULL};
+        cr_expect_eq(wait_program(start_program("goldthread", "full", words)), 1, "row %zu", row);
+        char *err = read_text("../full.err");
+        cr_assert_not_null(err);
+        const char *said = strstr(err, "goldthread: standard output cannot be written\n");
+        cr_expect(said && strchr(said, '\n')[1] == 0, "row %zu: %s", row, err);
+        free(err);
+    }
+}
+
 Test(cli, results_prints_the_table_it_has_verified)
 {
     make_results("out");
