@@ -221,10 +221,22 @@ static bool commit(struct shell *shell)
     return true;
 }
 
+/* The outgoing message says that a key may not do what its holder asked for. */
+static void note_forbidden(struct shell *shell)
+{
+    const uint64_t now_ms = clock_ms();
+    shell->forbidden++;
+    if (shell->forbidden_logged_ms > 0 && now_ms < shell->forbidden_logged_ms + FORBIDDEN_LOG_MS) return;
+    shell->forbidden_logged_ms = now_ms;
+    log_event(LOG_WARNING, "forbidden", "reason=\"%s\" count=%llu", shell->outgoing.error.text,
+              (unsigned long long)shell->forbidden);
+}
+
 static bool deliver(struct shell *shell, const struct broker_effect *effect)
 {
     const struct socket_id to = id_of(&effect->send.to);
     if (!broker_compose(shell->broker, effect, &shell->outgoing)) compose_item(shell, effect);
+    if (shell->outgoing.kind == MESSAGE_ERROR && shell->outgoing.error.code == ERROR_FORBIDDEN) note_forbidden(shell);
     const enum socket_result result = send_out(shell, &to);
     if (result == SOCKET_OK) return true;
     log_event(LOG_DEBUG, "undelivered", "kind=%s result=%d", message_kind_name(effect->send.kind), (int)result);
@@ -313,13 +325,7 @@ static bool take_store(struct shell *shell, const struct socket_id *from)
 static bool is_permitted(struct shell *shell, const struct socket_id *from)
 {
     if (socket_permits(shell->socket, &shell->incoming, &shell->outgoing)) return true;
-    const uint64_t now_ms = clock_ms();
-    shell->forbidden++;
-    if (shell->forbidden_logged_ms == 0 || now_ms >= shell->forbidden_logged_ms + FORBIDDEN_LOG_MS) {
-        shell->forbidden_logged_ms = now_ms;
-        log_event(LOG_WARNING, "forbidden", "reason=\"%s\" count=%llu", shell->outgoing.error.text,
-                  (unsigned long long)shell->forbidden);
-    }
+    note_forbidden(shell);
     if (shell->incoming.kind != MESSAGE_ERROR) send_out(shell, from);
     return false;
 }

@@ -392,6 +392,8 @@ Test(security, a_sweep_is_changed_by_the_key_that_submitted_it_or_by_an_admin)
     struct ran admin = GOLDTHREAD("pause", id.out, "--keys", "keys");
     cr_expect_eq(admin.status, 0, "%s", admin.err);
     stop_servers(&servers);
+    cr_expect(log_says("broker", "forbidden"));
+    cr_expect(log_says("broker", "not of your key"));
     ran_free(&id), ran_free(&same), ran_free(&again), ran_free(&admin);
 }
 

@@ -247,6 +247,17 @@ Test(meter, a_rate_is_that_of_the_last_window_and_ends_when_nothing_comes)
 
 /* The broker */
 
+Test(broker_metrics, what_a_key_may_not_say_is_counted)
+{
+    struct bench *bench = open_bench();
+    bench->snapshot.traffic.refused[ERROR_FORBIDDEN] = 3;
+    bench->snapshot.traffic.refused[ERROR_REFUSED] = 2;
+    const char *page = page_of(bench, broker_metrics);
+    cr_expect_eq(sample(page, "goldthread_broker_messages_refused_total{reason=\"forbidden\"}"), 3);
+    cr_expect_eq(sample(page, "goldthread_broker_messages_refused_total{reason=\"refused\"}"), 2);
+    close_bench(bench);
+}
+
 Test(broker_metrics, a_page_tells_what_happened)
 {
     struct bench *bench = open_bench();
