@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "empirical.h"
 #include "scenario.h"
 #include "setting.h"
 #include "yaml.h"
@@ -16,6 +17,7 @@ struct reader {
     const char *file;
     char *why; /* of SCENARIO_WHY_BYTES */
     bool failed, draws_given;
+    empirical_read_file *read_file; /* of what the file names */
     struct scenario_file *out;
     struct sweep *sweep;
     struct parameter_table table;

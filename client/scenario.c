@@ -89,7 +89,7 @@ static const struct model *find_built_in(void *context, const char *name, char *
 
 static void read_model(struct reader *reader, const struct yaml_node *root, const struct scenario_models *models)
 {
-    static const struct scenario_models built_in = {find_built_in, NULL};
+    static const struct scenario_models built_in = {find_built_in, NULL, NULL};
     char why[512];
     const struct yaml_node *node = value_of(root, "model");
     const char *name = node && node->kind == YAML_SCALAR ? node->text : node ? "" : "entitlement";
@@ -231,12 +231,13 @@ static void read_uncertain(struct reader *reader, const struct yaml_node *root)
     }
     for (uint32_t at = 0; at < reader->sweep->parameter_count; at++)
         reader->sweep->parameters[at].distribution = (struct distribution){.kind = DISTRIBUTION_FIXED};
+    const struct empirical_source source = {reader->file, reader->read_file, reader->sweep};
     for (const struct yaml_node *key = node->first; key; key = key->next->next) {
         int at = find_parameter(reader, key);
         struct yaml_fault wrong;
         if (at < 0) return;
         struct distribution *distribution = &reader->sweep->parameters[at].distribution;
-        if (!uncertainty_read(&reader->table.rows[at], key->next, distribution, &wrong))
+        if (!uncertainty_read(&reader->table.rows[at], key->next, &source, distribution, &wrong))
             fault_at(reader, wrong.line, wrong.column, "%s", wrong.text);
     }
 }
@@ -398,6 +399,7 @@ static void override(struct reader *reader, const struct scenario_overrides *ove
     if (overrides->seed && !word_whole(overrides->seed, UINT64_MAX, &sweep->seed))
         fault_option(reader, "--seed %.32s: allowed is a whole number from 0 to %llu", overrides->seed,
                      (unsigned long long)UINT64_MAX);
+    if (!empirical_pack(sweep)) fault_option(reader, "out of memory");
     analysis_finish(reader, reader->draws_given || overrides->draws);
     if (sweep->method == DESIGN_SOBOL && (sweep->draws & (sweep->draws - 1)) != 0)
         note(reader, "%llu draws: a Sobol' design is best balanced with a power of two",
@@ -427,6 +429,7 @@ struct scenario_file *scenario_read(struct span bytes, const char *file, const s
 {
     struct scenario_file *out = calloc(1, sizeof *out);
     struct reader reader = {.file = file, .why = why, .out = out, .sweep = out ? &out->sweep : NULL};
+    if (models) reader.read_file = models->read_file;
     struct yaml_fault wrong;
     struct yaml *yaml = NULL;
     if (out) out->notes = calloc(SCENARIO_NOTES_MAX, sizeof *out->notes);

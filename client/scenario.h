@@ -10,6 +10,7 @@
 #include <goldthread/sweep.h>
 
 #include "bytes.h"
+#include "empirical.h"
 
 #define SCENARIO_NOTES_MAX  64
 #define SCENARIO_NOTE_BYTES 320
@@ -25,11 +26,12 @@ struct scenario_overrides {
     const char *design, *draws, *seed;
 };
 
-/* Where models are found. NULL in its place: only those built in. */
+/* Where what a file names is found. NULL in its place: only models that are built in, and no files of values. */
 struct scenario_models {
     /* The model of that name or path, which outlives the scenario, or NULL: `why` then holds one line. */
     const struct model *(*find)(void *context, const char *name, char *why, size_t why_bytes);
     void *context;
+    empirical_read_file *read_file; /* of values; NULL: none can be named */
 };
 
 /* A file as read. `sweep` is complete but for the population's digest and draws_per_block,

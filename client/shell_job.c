@@ -47,7 +47,7 @@ static const struct model *open_model(void *context, const char *name, char *why
 static bool read_scenario(struct job *job, const struct options *options, char *why)
 {
     char reason[512];
-    const struct scenario_models models = {open_model, job};
+    const struct scenario_models models = {open_model, job, file_read};
     snprintf(job->path, sizeof job->path, "%s", options->operand);
     if (!file_read(options->operand, YAML_BYTES_MAX, &job->file, reason, sizeof reason)) {
         snprintf(why, JOB_WHY_BYTES, "%.1024s:1:1: cannot be read: %s", options->operand, reason);

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "distribution.h"
+#include "empirical.h"
 #include "setting.h"
 #include "words.h"
 
 #define FORM_FIELDS_MAX 4
+#define PERT_WEIGHT     4 /* of beta, and of pert where none is given */
 
 /* How a kind is written: its name, and its numbers in order. */
 struct form {
@@ -34,7 +36,12 @@ static const struct form forms[] = {
     {"truncated_normal", DISTRIBUTION_TRUNCATED_NORMAL, {FIELD(mean), FIELD(sd), FIELD(low), FIELD(high)}},
     {"lognormal", DISTRIBUTION_LOGNORMAL, {FIELD(median), FIELD(sigma)}},
     {"beta", DISTRIBUTION_BETA, {FIELD(low), FIELD(mode), FIELD(high)}},
+    {"log_uniform", DISTRIBUTION_LOG_UNIFORM, {FIELD(low), FIELD(high)}},
+    {"pert",
+     DISTRIBUTION_PERT,
+     {FIELD(low), FIELD(mode), FIELD(high), {"weight", offsetof(struct distribution, weights)}}},
     {"discrete", DISTRIBUTION_DISCRETE, {{0}}},
+    {"empirical", DISTRIBUTION_EMPIRICAL, {{0}}},
     {"fixed", DISTRIBUTION_FIXED, {{0}}},
 };
 #define FORM_COUNT (sizeof forms / sizeof *forms)
@@ -58,6 +65,12 @@ static size_t field_count(const struct form *form)
     return count;
 }
 
+/* So many of the last fields need not be given: the weight. */
+static size_t optional_count(const struct form *form)
+{
+    return form->kind == DISTRIBUTION_PERT;
+}
+
 static const char *form_name(const void *context, size_t at)
 {
     return ((const struct form *)context)[at].name;
@@ -70,7 +83,7 @@ static const struct form *find_form(const struct yaml_node *key, struct yaml_fau
     const char *nearest = word_nearest(key->text, form_name, forms, FORM_COUNT);
     refuse(fault, key,
            "no distribution is called `%.32s`; %s%s%sallowed are uniform, triangular, normal, truncated_normal, "
-           "lognormal, beta, discrete, fixed",
+           "lognormal, beta, log_uniform, pert, discrete, empirical, fixed",
            key->text, nearest ? "did you mean `" : "", nearest ? nearest : "", nearest ? "`? " : "");
     return NULL;
 }
@@ -100,7 +113,7 @@ static bool read_in_order(const struct form *form, const struct yaml_node *list,
 {
     char names[80];
     describe_fields(form, names, sizeof names);
-    if (list->count != field_count(form))
+    if (list->count > field_count(form) || list->count + optional_count(form) < field_count(form))
         return refuse(fault, list, "%s takes %zu numbers, [%s]; %zu are given", form->name, field_count(form), names,
                       list->count);
     const struct yaml_node *item = list->first;
@@ -121,7 +134,10 @@ static bool read_by_name(const struct form *form, const struct yaml_node *mappin
             return refuse(fault, key, "%s has no `%.32s`; it takes %s", form->name, key->text, names);
         if (!read_number(key->next, key->text, field_of(distribution, form, at), fault)) return false;
     }
-    if (mapping->count == field_count(form)) return true;
+    size_t required = 0;
+    for (size_t at = 0; at + optional_count(form) < field_count(form); at++)
+        required += yaml_key(mapping, form->fields[at].name) != NULL;
+    if (required + optional_count(form) == field_count(form)) return true;
     return refuse(fault, mapping, "%s takes all of %s; %zu of them are given", form->name, names, mapping->count);
 }
 
@@ -163,10 +179,12 @@ static bool read_fixed(const struct yaml_node *node, struct distribution *distri
     return read_number(node, "the value", &distribution->values[0], fault);
 }
 
-static bool read_form(const struct form *form, const struct yaml_node *node, struct distribution *distribution,
-                      struct yaml_fault *fault)
+static bool read_form(const struct form *form, const struct yaml_node *node, const struct empirical_source *source,
+                      struct distribution *distribution, struct yaml_fault *fault)
 {
     distribution->kind = form->kind;
+    if (form->kind == DISTRIBUTION_EMPIRICAL) return empirical_read(node, source, distribution, fault);
+    if (form->kind == DISTRIBUTION_PERT) distribution->weights[0] = PERT_WEIGHT;
     if (form->kind == DISTRIBUTION_FIXED) return read_fixed(node, distribution, fault);
     if (form->kind == DISTRIBUTION_DISCRETE) return read_discrete(node, distribution, fault);
     if (node->kind == YAML_SEQUENCE) return read_in_order(form, node, distribution, fault);
@@ -178,22 +196,24 @@ static bool read_form(const struct form *form, const struct yaml_node *node, str
 
 /* Steps only: a whole number or a choice cannot be drawn from a continuum. */
 static bool check_points(const struct parameter *parameter, const struct yaml_node *node,
-                         const struct distribution *distribution, struct yaml_fault *fault)
+                         const struct distribution *distribution, const double *pool, struct yaml_fault *fault)
 {
     bool stepped = parameter->whole || setting_choice_count(parameter);
-    if (distribution->kind != DISTRIBUTION_DISCRETE)
+    bool pooled = distribution->kind == DISTRIBUTION_EMPIRICAL;
+    if (distribution->kind != DISTRIBUTION_DISCRETE && !pooled)
         return !stepped || refuse(fault, node, "`%s` takes whole numbers only; draw it with discrete", parameter->name);
     char why[256];
+    const double *values = pooled ? pool + distribution->pool_first : distribution->values;
     for (uint32_t at = 0; at < distribution->point_count; at++)
-        if (!setting_check(parameter, distribution->values[at], why, sizeof why)) return refuse(fault, node, "%s", why);
+        if (!setting_check(parameter, values[at], why, sizeof why)) return refuse(fault, node, "%s", why);
     return true;
 }
 
 static bool check_support(const struct parameter *parameter, const struct yaml_node *node,
-                          const struct distribution *distribution, struct yaml_fault *fault)
+                          const struct distribution *distribution, const double *pool, struct yaml_fault *fault)
 {
     double low, high;
-    distribution_range(distribution, NULL, &low, &high);
+    distribution_range(distribution, pool, &low, &high);
     bool below = isfinite(parameter->lower) && low < parameter->lower;
     bool above = isfinite(parameter->upper) && high > parameter->upper;
     if (!below && !above) return true;
@@ -204,25 +224,35 @@ static bool check_support(const struct parameter *parameter, const struct yaml_n
 }
 
 static bool check(const struct parameter *parameter, const struct yaml_node *node,
-                  const struct distribution *distribution, struct yaml_fault *fault)
+                  const struct distribution *distribution, const double *pool, struct yaml_fault *fault)
 {
-    const char *reason = distribution_fault(distribution, NULL);
+    const char *reason = distribution_fault(distribution, pool);
     if (reason) return refuse(fault, node, "the distribution of `%s`: %s", parameter->name, reason);
-    return check_points(parameter, node, distribution, fault) && check_support(parameter, node, distribution, fault);
+    return check_points(parameter, node, distribution, pool, fault) &&
+           check_support(parameter, node, distribution, pool, fault);
 }
 
 bool uncertainty_read(const struct parameter *parameter, const struct yaml_node *node,
-                      struct distribution *distribution, struct yaml_fault *fault)
+                      const struct empirical_source *source, struct distribution *distribution,
+                      struct yaml_fault *fault)
 {
+    const double *pool = source->sweep->pool;
     *distribution = (struct distribution){.kind = DISTRIBUTION_FIXED};
     if (node->kind == YAML_SCALAR && word_matches(node->text, "fixed")) return true;
     if (node->kind == YAML_SCALAR)
-        return read_fixed(node, distribution, fault) && check(parameter, node, distribution, fault);
+        return read_fixed(node, distribution, fault) && check(parameter, node, distribution, pool, fault);
     if (node->kind != YAML_MAPPING || node->count != 1)
         return refuse(fault, node, "a distribution is written {triangular: [low, mode, high]}, for one");
     const struct form *form = find_form(node->first, fault);
-    return form && read_form(form, node->first->next, distribution, fault) &&
-           check(parameter, node->first, distribution, fault);
+    if (!form || !read_form(form, node->first->next, source, distribution, fault) ||
+        !check(parameter, node->first, distribution, pool, fault))
+        return false;
+    if (distribution->kind == DISTRIBUTION_PERT && distribution->weights[0] == PERT_WEIGHT)
+        *distribution = (struct distribution){.kind = DISTRIBUTION_BETA, /* the same, so it shall be the same sweep */
+                                              .low = distribution->low,
+                                              .mode = distribution->mode,
+                                              .high = distribution->high};
+    return true;
 }
 
 const char *uncertainty_name(enum distribution_kind kind)
@@ -241,6 +271,8 @@ void uncertainty_text(const struct distribution *distribution, char *text, size_
         double value = *(const double *)((const char *)distribution + form->fields[at].offset);
         used += (size_t)snprintf(text + used, text_bytes - used, "%s %.12g", at ? "," : "", value);
     }
+    if (distribution->kind == DISTRIBUTION_EMPIRICAL && used < text_bytes)
+        snprintf(text + used, text_bytes - used, ", %u values", (unsigned)distribution->point_count);
     if (distribution->kind != DISTRIBUTION_DISCRETE) return;
     for (uint32_t at = 0; at < distribution->point_count && used < text_bytes; at++)
         used += (size_t)snprintf(text + used, text_bytes - used, "%s %.12g:%.12g", at ? "," : "",
