@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "registry.h"
+
 #define CELL_BYTES 160
 #define COLUMNS    3 /* the baseline, a scenario, their difference */
 
@@ -43,7 +45,16 @@ static const struct line lines[] = {
     {"frontier_tax_gbp", "Frontier: tax on them, GBP million", 1e6, 0, false},
 };
 
-#define LINES (sizeof lines / sizeof *lines)
+#define LINES       (sizeof lines / sizeof *lines)
+#define TITLE_BYTES 72 /* of a measure's name and unit */
+#define AS_IT_IS    (-1)
+
+/* The lines that a table has: those above, or for a model from a file the measures that it names itself. */
+struct lines {
+    struct line list[LINES];
+    char titles[LINES][TITLE_BYTES];
+    size_t count;
+};
 
 /* A block of the table as text, so that columns can be as wide as what they hold. */
 struct block {
@@ -52,6 +63,7 @@ struct block {
     bool shown[LINES];
     size_t columns[COLUMNS]; /* of the plan */
     size_t count;
+    const struct lines *lines;
 };
 
 static void __attribute__((format(printf, 2, 3))) print(struct buffer *out, const char *format, ...)
@@ -90,7 +102,8 @@ static void format_value(const struct line *line, double value, char *text, size
         snprintf(text, text_bytes, "-");
         return;
     }
-    snprintf(text, text_bytes, "%.*f", line->decimals, value / line->scale);
+    if (line->decimals == AS_IT_IS) snprintf(text, text_bytes, "%.6g", value);
+    else snprintf(text, text_bytes, "%.*f", line->decimals, value / line->scale);
     bool says_nothing = text[0] == '-' && strspn(text + 1, "0.") == strlen(text + 1);
     if (says_nothing) memmove(text, text + 1, strlen(text)); /* "-0.0" */
 }
@@ -114,18 +127,19 @@ static bool says_something(const struct tally *tally)
 /* Measures that the sweep does not have, or that are zero or undefined all along, are left out. */
 static void fill_line(struct block *block, size_t at, const struct plan *plan, const struct node *root, int england)
 {
-    int kept = find_figure(plan, lines[at].measure);
+    const struct line *line = &block->lines->list[at];
+    int kept = find_figure(plan, line->measure);
     for (size_t column = 0; kept >= 0 && column < block->count; column++) {
         size_t figure = plan_figure(plan, block->columns[column], (size_t)england, (size_t)kept);
         block->shown[at] |= says_something(&root->tallies[figure]);
-        format_cell(&lines[at], root, &root->tallies[figure], block->cells[at][column]);
+        format_cell(line, root, &root->tallies[figure], block->cells[at][column]);
     }
 }
 
 static size_t width_of(const struct block *block, size_t column)
 {
     size_t width = strlen(block->head[column]);
-    for (size_t at = 0; at < LINES; at++) {
+    for (size_t at = 0; at < block->lines->count; at++) {
         size_t size = block->shown[at] ? strlen(block->cells[at][column]) : 0;
         if (size > width) width = size;
     }
@@ -146,30 +160,47 @@ static void print_block(const struct block *block, struct buffer *out)
     size_t widths[COLUMNS] = {0};
     for (size_t column = 0; column < block->count; column++) widths[column] = width_of(block, column);
     print_line("", block->head[0], sizeof block->head[0], widths, block->count, out);
-    for (size_t at = 0; at < LINES; at++)
-        if (block->shown[at]) print_line(lines[at].title, block->cells[at][0], CELL_BYTES, widths, block->count, out);
+    for (size_t at = 0; at < block->lines->count; at++)
+        if (block->shown[at])
+            print_line(block->lines->list[at].title, block->cells[at][0], CELL_BYTES, widths, block->count, out);
 }
 
 /* The baseline, a scenario, and their difference; the baseline alone when there is nothing else. */
-static void write_block(const struct plan *plan, const struct node *root, int england, size_t scenario,
-                        struct buffer *out)
+static void write_block(const struct plan *plan, const struct node *root, const struct lines *shown, int england,
+                        size_t scenario, struct buffer *out)
 {
     struct block block = {.columns = {0, scenario, plan->sweep->scenario_count + scenario - 1},
-                          .count = scenario ? COLUMNS : 1};
+                          .count = scenario ? COLUMNS : 1,
+                          .lines = shown};
     for (size_t column = 0; column < block.count; column++)
         plan_column_name(plan, block.columns[column], block.head[column], sizeof block.head[column]);
     if (block.count == COLUMNS) snprintf(block.head[2], sizeof block.head[2], "difference");
-    for (size_t at = 0; at < LINES; at++) fill_line(&block, at, plan, root, england);
+    for (size_t at = 0; at < shown->count; at++) fill_line(&block, at, plan, root, england);
     print_block(&block, out);
+}
+
+static void choose_lines(const struct model *model, struct lines *chosen)
+{
+    chosen->count = LINES;
+    memcpy(chosen->list, lines, sizeof lines);
+    if (!model_is_file(model->name)) return;
+    chosen->count = model->measure_count < LINES ? model->measure_count : LINES;
+    for (size_t at = 0; at < chosen->count; at++) {
+        const struct model_measure *measure = &model->measures[at];
+        snprintf(chosen->titles[at], TITLE_BYTES, "%s%s%s", measure->name, measure->unit[0] ? ", " : "", measure->unit);
+        chosen->list[at] = (struct line){measure->name, chosen->titles[at], 1, AS_IT_IS, false};
+    }
 }
 
 void headline_write(const struct plan *plan, const struct node *root, struct buffer *out)
 {
     int england = find_england(plan);
     if (england < 0) return;
+    struct lines chosen;
+    choose_lines(plan->model, &chosen);
     print(out, "England, %u years from %u/%02u%s\n", plan->sweep->years, plan->sweep->first_year / 100,
           plan->sweep->first_year % 100, root->draws == 1 ? "" : ": mean (5 % to 95 % of draws, where they differ)");
-    if (plan->sweep->scenario_count == 1) write_block(plan, root, england, 0, out);
+    if (plan->sweep->scenario_count == 1) write_block(plan, root, &chosen, england, 0, out);
     for (size_t scenario = 1; scenario < plan->sweep->scenario_count; scenario++)
-        write_block(plan, root, england, scenario, out);
+        write_block(plan, root, &chosen, england, scenario, out);
 }

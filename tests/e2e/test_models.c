@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "support_place.h"
 
@@ -180,4 +181,57 @@ Test(models, a_crash_parks_the_block_that_crashes_and_the_rest_is_done)
 Test(models, an_abort_parks_the_block_that_aborts_and_the_rest_is_done)
 {
     expect_parked("fault: abort, from: 0.999");
+}
+
+/* ---- the document ---- */
+
+/* What stands in the first block of that language; the caller frees it. */
+static char *block_of(const char *document, const char *language)
+{
+    char fence[16];
+    snprintf(fence, sizeof fence, "\n```%s\n", language);
+    const char *start = strstr(document, fence), *end = start ? strstr(start + strlen(fence), "```\n") : NULL;
+    cr_assert_not_null(end, "the document has no block of %s", language);
+    start += strlen(fence);
+    return strndup(start, (size_t)(end - start));
+}
+
+static void expect_rows(const char *rows, const char *csv)
+{
+    size_t count = 0;
+    for (const char *row = rows; *row; row = strchr(row, '\n') + 1, count++) {
+        char line[256];
+        snprintf(line, sizeof line, "\n%.*s\n", (int)strcspn(row, "\n"), row);
+        cr_expect_not_null(strstr(csv, line), "rollup.csv lacks:%s", line);
+    }
+    cr_expect_geq(count, 3, "%zu rows", count);
+}
+
+Test(models, the_model_of_the_document_compiles_against_the_headers_alone_and_gives_its_figures)
+{
+    char *document = read_text(GOLDTHREAD_SOURCE "/docs/writing-a-model.md");
+    cr_assert_not_null(document);
+    char *code = block_of(document, "c"), *build = block_of(document, "sh"), *scenario = block_of(document, "yaml");
+    char *rows = block_of(document, "csv"), command[512];
+    size_t lines = 0;
+    for (const char *at = code; *at; at++) lines += *at == '\n';
+    cr_expect_leq(lines, 60, "%zu lines", lines);
+    write_text("bursary.c", code);
+    write_text("bursary.yaml", scenario);
+    cr_assert_eq(symlink(GOLDTHREAD_SOURCE "/include", "include"), 0);
+    snprintf(command, sizeof command, "%.*s -Wall -Wextra -Werror", (int)strcspn(build, "\n"), build);
+    cr_assert_eq(system(command), 0, "%s", command);
+    struct ran ran = GOLDTHREAD("run", "bursary.yaml", "--quiet", "--out", "out");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    cr_expect_not_null(strstr(ran.out, "cost_gbp, GBP"), "%s", ran.out);
+    char *csv = read_text("out/rollup.csv");
+    expect_rows(rows, csv);
+    ran_free(&ran);
+    ran = GOLDTHREAD("parameters", "--model", "bursary.so");
+    cr_expect_not_null(strstr(ran.out, "bursary.share"), "%s%s", ran.out, ran.err);
+    ran_free(&ran);
+    ran = GOLDTHREAD("check", "bursary.yaml");
+    cr_expect(strstr(ran.out, "model file /") && strstr(ran.out, "bursary.so, SHA-256 "), "%s%s", ran.out, ran.err);
+    ran_free(&ran);
+    free(document), free(code), free(build), free(scenario), free(rows), free(csv);
 }
