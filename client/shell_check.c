@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "block.h"
 #include "digest.h"
@@ -11,26 +12,88 @@
 #include "shell_commands.h"
 #include "shell_job.h"
 #include "shell_json.h"
+#include "table.h"
 #include "uncertainty.h"
 
-#define SAMPLE_US 200000
+#define SAMPLE_US      200000 /* whole blocks are run until this has passed ... */
+#define SAMPLE_MOST_US 500000 /* ... and a block that is not done by then is left */
+#define SAMPLE_ROWS    20000  /* of the table that are looked at for its size */
+#define VALUE_BYTES    14     /* of a value in the table, on average */
 
-/* Seconds that one process needs for one draw of every scenario: blocks are run until enough time has
- * passed to tell. NaN: the model refused. */
-static double time_draw(const struct job *job, char *why, size_t why_bytes)
+/* Blocks of the real model, run here to tell what all of them take. */
+struct sample {
+    uint64_t start_us, steps; /* steps: of the block that is running */
+    double blocks;            /* done, with the part that was of one that was left */
+    double seconds;
+};
+
+static bool is_enough(void *context)
 {
-    struct block_runner *runner = block_runner_new(job->plan, why, why_bytes);
-    if (!runner) return NAN;
-    uint64_t draws = 0, start_us = clock_us(), blocks = sweep_block_count(&job->scenario->sweep);
-    for (uint64_t block = 0; block < blocks && (block == 0 || clock_us() - start_us < SAMPLE_US); block++) {
-        struct node *node = block_run(runner, block);
+    struct sample *sample = context;
+    return ++sample->steps > 1 && clock_us() - sample->start_us > SAMPLE_MOST_US;
+}
+
+/* Rows and bytes of a table, as far as they were looked at. */
+struct extent {
+    uint64_t rows, bytes;
+};
+
+static bool measure_row(void *context, const struct table_row *row)
+{
+    struct extent *extent = context;
+    const char *texts[] = {row->scenario, row->area_code, row->area, row->phase,    row->quintile,
+                           row->year,     row->measure,   row->unit, row->statistic};
+    extent->rows++;
+    extent->bytes += VALUE_BYTES;
+    for (size_t at = 0; at < sizeof texts / sizeof *texts; at++) extent->bytes += strlen(texts[at]) + 1;
+    return extent->rows < SAMPLE_ROWS;
+}
+
+/* Of the folder: rollup.csv has as many rows whatever the draws, and results.db holds them once more in much the same
+ * space. NaN: out of memory. */
+static double result_bytes(const struct plan *plan)
+{
+    struct extent extent = {0};
+    struct node *empty = node_new(&plan->shape);
+    if (empty) table_rows(plan, empty, measure_row, &extent);
+    node_free(empty);
+    double rows = (double)plan->shape.figures * (double)table_statistics(plan->sweep);
+    return extent.rows ? 2 * rows * (double)extent.bytes / (double)extent.rows : NAN;
+}
+
+static void run_sample(struct sample *sample, struct block_runner *runner, const struct job *job)
+{
+    uint64_t blocks = sweep_block_count(&job->scenario->sweep), failed;
+    sample->start_us = clock_us();
+    for (uint64_t block = 0; block < blocks && (block == 0 || clock_us() - sample->start_us < SAMPLE_US); block++) {
+        sample->steps = 0;
+        struct node *node = block_run_tree(runner, 0, block, is_enough, sample, &failed);
+        sample->blocks += node ? 1 : (double)(sample->steps - 1) / (double)block_steps(runner);
+        sample->seconds = (double)(clock_us() - sample->start_us) / 1e6;
         if (!node) break;
-        draws += node->draws;
         node_free(node);
     }
-    double seconds = (double)(clock_us() - start_us) / 1e6;
+}
+
+static struct sample sample_open(const struct job *job)
+{
+    struct sample sample = {0};
+    char why[256];
+    struct block_runner *runner = block_runner_new(job->plan, why, sizeof why);
+    if (runner) run_sample(&sample, runner, job);
     block_runner_free(runner);
-    return draws ? seconds / (double)draws : NAN;
+    return sample;
+}
+
+/* Seconds that all blocks take with so many workers, of which no more run at once than there are processors. NaN: it
+ * cannot be told. */
+static double forecast(const struct job *job, const struct sample *sample, uint32_t workers)
+{
+    struct options every = {0};
+    uint64_t blocks = sweep_block_count(&job->scenario->sweep), side_by_side = job_worker_count(&every);
+    if (workers < side_by_side) side_by_side = workers;
+    if (blocks < side_by_side) side_by_side = blocks;
+    return sample->blocks > 0 ? sample->seconds / sample->blocks * (double)blocks / (double)side_by_side : NAN;
 }
 
 /* The uncertain parameters of the sweep; none for a point design. */
@@ -66,26 +129,35 @@ static void print_scenarios(const struct job *job)
     }
 }
 
-static void print_plan(const struct job *job, uint32_t workers, double seconds)
+static void print_forecast(const struct job *job, uint32_t workers, const struct sample *sample)
+{
+    double seconds = forecast(job, sample, workers);
+    if (!isnan(seconds))
+        printf("forecast   about %.2g s with %u worker%s, from %.3g block%s run here in %.2f s\n", seconds, workers,
+               workers == 1 ? "" : "s", sample->blocks, sample->blocks == 1 ? "" : "s", sample->seconds);
+    double bytes = result_bytes(job->plan);
+    if (!isnan(bytes)) printf("result     about %.2g MB\n", bytes / 1e6);
+}
+
+/* What it comes to stands first. */
+static void print_plan(const struct job *job, uint32_t workers, const struct sample *sample)
 {
     const struct sweep *sweep = &job->scenario->sweep;
-    char id[DIGEST_HEX_BYTES], draws[32], runs[32], blocks[32], figures[32];
+    char id[DIGEST_HEX_BYTES], figures[32], plan[256];
     digest_to_hex(&job->sweep, id);
-    progress_count(sweep->draws, draws, sizeof draws);
-    progress_count(job_model_runs(job), runs, sizeof runs);
-    progress_count(sweep_block_count(sweep), blocks, sizeof blocks);
+    job_describe(job, plan, sizeof plan);
     progress_count(job->plan->shape.figures, figures, sizeof figures);
-    printf("%s: sound\nsweep      %s %s\nmodel      %s %s\npopulation %s, %zu rows\n", job->path, sweep->name, id,
-           sweep->model, sweep->model_version, sweep->population_name, job->population->count);
+    printf("%s: sound\nplan       %s\n", job->path, plan);
+    print_forecast(job, workers, sample);
+    printf("sweep      %s %s\nmodel      %s %s\npopulation %s, %zu rows\n", sweep->name, id, sweep->model,
+           sweep->model_version, sweep->population_name, job->population->count);
     if (job->plugin) {
         digest_to_hex(&job->plugin->digest, id);
         printf("model file %s, SHA-256 %s\n", job->model_path, id);
     }
-    printf("design     %s, %s draws x %u scenarios = %s model runs\n", scenario_design_name(sweep->method), draws,
-           sweep->scenario_count, runs);
-    printf("blocks     %s of %u draws\noutputs    %s figures for %zu areas, %u years\n", blocks, sweep->draws_per_block,
-           figures, job->plan->area_count, sweep->years);
-    if (isfinite(seconds)) printf("forecast   about %.2g s with %u workers\n", seconds, workers);
+    printf("design     %s, %u draw%s a block\noutputs    %s figures for %zu areas, %u years\n",
+           scenario_design_name(sweep->method), sweep->draws_per_block, sweep->draws_per_block == 1 ? "" : "s", figures,
+           job->plan->area_count, sweep->years);
     print_scenarios(job);
     print_uncertain(sweep);
 }
@@ -120,7 +192,12 @@ static json_t *list_notes(const struct scenario_file *scenario)
     return list;
 }
 
-static enum exit_status print_json(const struct job *job, uint32_t workers, double seconds)
+static json_t *number_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static enum exit_status print_json(const struct job *job, uint32_t workers, const struct sample *sample)
 {
     const struct sweep *sweep = &job->scenario->sweep;
     char id[DIGEST_HEX_BYTES];
@@ -138,6 +215,7 @@ static enum exit_status print_json(const struct job *job, uint32_t workers, doub
     json_object_set_new(root, "population", json_string(sweep->population_name));
     json_object_set_new(root, "design", json_string(scenario_design_name(sweep->method)));
     json_object_set_new(root, "draws", json_integer((json_int_t)sweep->draws));
+    json_object_set_new(root, "rows", json_integer(job->plan->study.rows));
     json_object_set_new(root, "model_runs", json_integer((json_int_t)job_model_runs(job)));
     json_object_set_new(root, "blocks", json_integer((json_int_t)sweep_block_count(sweep)));
     json_object_set_new(root, "draws_per_block", json_integer(sweep->draws_per_block));
@@ -145,7 +223,11 @@ static enum exit_status print_json(const struct job *job, uint32_t workers, doub
     json_object_set_new(root, "areas", json_integer((json_int_t)job->plan->area_count));
     json_object_set_new(root, "years", json_integer(sweep->years));
     json_object_set_new(root, "workers", json_integer(workers));
-    json_object_set_new(root, "forecast_seconds", isfinite(seconds) ? json_real(seconds) : json_null());
+    json_object_set_new(root, "forecast_seconds", number_or_null(forecast(job, sample, workers)));
+    json_object_set_new(root, "sample_seconds", json_real(sample->seconds));
+    json_object_set_new(root, "sample_blocks", json_real(sample->blocks));
+    double bytes = result_bytes(job->plan);
+    json_object_set_new(root, "result_bytes", isnan(bytes) ? json_null() : json_integer((json_int_t)bytes));
     json_object_set_new(root, "scenarios", list_scenarios(sweep));
     json_object_set_new(root, "uncertain", list_uncertain(sweep));
     json_object_set_new(root, "notes", list_notes(job->scenario));
@@ -159,11 +241,11 @@ enum exit_status command_check(const struct options *options)
     enum exit_status status = STATUS_USAGE;
     if (job_open(&job, options, why)) {
         uint32_t workers = job_worker_count(options);
-        double seconds = time_draw(&job, why, sizeof why) * (double)job.scenario->sweep.draws / workers;
+        struct sample sample = sample_open(&job);
         job_print_notes(&job, options);
         status = STATUS_DONE;
-        if (options->json) status = print_json(&job, workers, seconds);
-        else print_plan(&job, workers, seconds);
+        if (options->json) status = print_json(&job, workers, &sample);
+        else print_plan(&job, workers, &sample);
     } else {
         fprintf(stderr, "%s\n", why);
     }

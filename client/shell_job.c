@@ -10,6 +10,7 @@
 #include "design.h"
 #include "population.h"
 #include "population_codec.h"
+#include "progress.h"
 #include "shell_files.h"
 #include "sweep_codec.h"
 #include "yaml.h"
@@ -184,7 +185,20 @@ void job_print_notes(const struct job *job, const struct options *options)
 
 uint64_t job_model_runs(const struct job *job)
 {
-    return job->scenario->sweep.draws * job->scenario->sweep.scenario_count;
+    return job->scenario->sweep.draws * job->plan->study.rows * job->scenario->sweep.scenario_count;
+}
+
+void job_describe(const struct job *job, char *text, size_t text_bytes)
+{
+    const struct sweep *sweep = &job->scenario->sweep;
+    char draws[32], rows[48] = "", runs[32], blocks[32];
+    progress_count(sweep->draws, draws, sizeof draws);
+    progress_count(job_model_runs(job), runs, sizeof runs);
+    progress_count(sweep_block_count(sweep), blocks, sizeof blocks);
+    if (job->plan->study.rows > 1) snprintf(rows, sizeof rows, "x %u rows ", job->plan->study.rows);
+    snprintf(text, text_bytes, "%s draw%s %sx %u scenario%s = %s model run%s in %s block%s", draws,
+             sweep->draws == 1 ? "" : "s", rows, sweep->scenario_count, sweep->scenario_count == 1 ? "" : "s", runs,
+             job_model_runs(job) == 1 ? "" : "s", blocks, sweep_block_count(sweep) == 1 ? "" : "s");
 }
 
 uint32_t job_worker_count(const struct options *options)

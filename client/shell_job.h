@@ -33,8 +33,11 @@ void job_close(struct job *job);
 /* Notes on stderr, unless --quiet. */
 void job_print_notes(const struct job *job, const struct options *options);
 
-/* Draws x scenarios. */
+/* Draws x rows of each x scenarios. */
 uint64_t job_model_runs(const struct job *job);
+
+/* "4,096 draws x 12 rows x 2 scenarios = 98,304 model runs in 256 blocks". */
+void job_describe(const struct job *job, char *text, size_t text_bytes);
 
 /* --workers, or one for each processor that is online. */
 uint32_t job_worker_count(const struct options *options);

@@ -160,6 +160,9 @@ static enum exit_status finish(struct cluster *cluster, const struct job *job, c
 
 static enum cluster_status follow(struct cluster *cluster, const struct options *options)
 {
+    char plan[256];
+    job_describe(cluster->job, plan, sizeof plan);
+    if (!options->quiet) fprintf(stderr, "%s\n", plan);
     struct display display = display_open(options);
     enum cluster_status status;
     while ((status = cluster_step(cluster)) == CLUSTER_RUNNING) display_show(&display, &cluster->progress);

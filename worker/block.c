@@ -162,6 +162,14 @@ void block_runner_free(struct block_runner *runner)
     free(runner);
 }
 
+uint64_t block_steps(const struct block_runner *runner)
+{
+    const struct plan *plan = runner->plan;
+    uint64_t row = (uint64_t)runner->batch_count * plan->sweep->scenario_count;
+    uint64_t slices = 2 * (uint64_t)runner->slice_count - 1; /* all but the last are run twice */
+    return row * (slices + plan->study.rows - 1) + plan->area_count;
+}
+
 /* --- running: draws to parts --- */
 
 static model_lanes *parts_of(const struct block_runner *runner, size_t batch, size_t scenario)

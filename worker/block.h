@@ -15,6 +15,10 @@ struct block_runner;
 struct block_runner *block_runner_new(const struct plan *plan, char *why, size_t why_bytes);
 void block_runner_free(struct block_runner *runner);
 
+/* How often a whole block asks `stop`, below: at each run of the model and each area, so that how far a block that
+ * was stopped had come can be told. */
+uint64_t block_steps(const struct block_runner *runner);
+
 /* Runs block `block` (below sweep_block_count). NULL: out of memory. The caller frees the node. */
 struct node *block_run(struct block_runner *runner, uint64_t block);
 

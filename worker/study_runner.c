@@ -126,17 +126,30 @@ static void apply_settings(struct study_runner *runner, const struct sweep_scena
     }
 }
 
-/* Runs all scenarios; the lanes that failed in any. */
-static uint32_t run_row(struct study_runner *runner, uint32_t row, uint64_t first)
+/* Who may end the work early; stop NULL: nobody. */
+struct stopper {
+    bool (*stop)(void *context);
+    void *context;
+};
+
+static bool is_stopped(const struct stopper *stopper)
+{
+    return stopper->stop != NULL && stopper->stop(stopper->context);
+}
+
+/* Runs all scenarios, and keeps the lanes that failed in any. False: stopped. */
+static bool run_row(struct study_runner *runner, uint32_t row, uint64_t first, const struct stopper *stopper)
 {
     const struct plan *plan = runner->plan;
     uint32_t failed = 0;
     design_row(runner->design, row, first, runner->draws, runner->shares + (size_t)row * runner->study->dimensions);
     for (size_t scenario = 0; scenario < plan->sweep->scenario_count; scenario++) {
+        if (is_stopped(stopper)) return false;
         apply_settings(runner, &plan->sweep->scenarios[scenario]);
         failed |= plan->model->run(runner->run, (const model_lanes *)runner->values, parts_of(runner, scenario));
     }
-    return failed;
+    runner->failed[row] = failed;
+    return true;
 }
 
 static void measure(struct study_runner *runner, size_t column, size_t area)
@@ -219,7 +232,7 @@ static void run_pilot(struct study_runner *runner)
     size_t draws = pilot_draws(runner->plan->sweep);
     for (uint64_t first = 0; first < draws; first += runner->width) {
         size_t count = draws - first < runner->width ? draws - first : runner->width;
-        runner->failed[0] = run_row(runner, 0, first);
+        run_row(runner, 0, first, &(struct stopper){0});
         measure_row(runner, 0);
         for (size_t target = 0; target < runner->study->target_count; target++) {
             double *taken = runner->taken + target * PLAN_BLOCK_DRAWS_MAX + first;
@@ -294,22 +307,10 @@ static void take_row_0(struct study_runner *runner, uint64_t first, size_t offse
     }
 }
 
-/* Who may end the work early. */
-struct stopper {
-    bool (*stop)(void *context);
-    void *context;
-};
-
-static bool is_stopped(const struct stopper *stopper)
-{
-    return stopper->stop != NULL && stopper->stop(stopper->context);
-}
-
 static bool run_rows(struct study_runner *runner, uint64_t first, const struct stopper *stopper)
 {
     for (uint32_t row = 1; row < runner->study->rows; row++) {
-        if (is_stopped(stopper)) return false;
-        runner->failed[row] = run_row(runner, row, first);
+        if (!run_row(runner, row, first, stopper)) return false;
         measure_row(runner, row);
     }
     return true;

@@ -189,10 +189,15 @@ Test(cli, check_prints_the_plan_and_runs_nothing)
     cr_expect_eq(json_whole(plan, "blocks") * json_whole(plan, "draws_per_block"), 4096);
     cr_expect_eq(json_array_size(json_object_get(plan, "uncertain")), 2);
     cr_expect(json_real_value(json_object_get(plan, "forecast_seconds")) > 0);
+    cr_expect(json_real_value(json_object_get(plan, "sample_seconds")) > 0);
+    cr_expect_eq(json_whole(plan, "rows"), 1);
     json_decref(plan);
     ran_free(&ran);
     ran = GOLDTHREAD("check", GOLDEN);
     cr_expect_eq(ran.status, 0);
+    cr_expect_not_null(strstr(ran.out, "sound\nplan       4,096 draws x 2 scenarios = 8,192 model runs in "), "%s",
+                       ran.out);
+    cr_expect_not_null(strstr(ran.out, "run here in "), "%s", ran.out);
     cr_expect_not_null(strstr(ran.out, "triangular 0, 0.05, 0.12"), "%s", ran.out);
     ran_free(&ran);
     cr_expect_eq(count_entries("."), 0);

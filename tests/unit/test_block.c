@@ -273,6 +273,32 @@ Test(block, a_tree_that_is_stopped_names_the_block_that_was_not_done)
     plan_free(plan);
 }
 
+/* A whole block, and how often it asked. */
+static void expect_steps(const char *what)
+{
+    struct plan *plan = make_plan();
+    struct block_runner *runner = make_runner(plan);
+    struct patience whole = {.stops_at = UINT64_MAX};
+    uint64_t failed;
+    struct node *node = block_run_tree(runner, 0, 0, is_out_of_patience, &whole, &failed);
+    cr_assert_not_null(node);
+    cr_expect_eq(whole.asked, block_steps(runner), "%s: asked %llu times", what, (unsigned long long)whole.asked);
+    node_free(node);
+    block_runner_free(runner);
+    plan_free(plan);
+}
+
+Test(block, a_whole_block_asks_as_often_as_its_steps_say)
+{
+    linear_sweep(&sweep, 4096);
+    expect_steps("one row");
+    sweep.method = DESIGN_SALTELLI;
+    expect_steps("rows that nobody looks at");
+    sweep.study = (struct sweep_study){.measure_count = 1, .measures = {"flow"}, .levels = 1u << AREA_ENGLAND};
+    sweep.groups = 16;
+    expect_steps("three rows");
+}
+
 Test(block, a_long_block_can_be_stopped_and_leaves_no_trace)
 {
     linear_sweep(&sweep, 2 * PLAN_BLOCK_DRAWS_MAX);

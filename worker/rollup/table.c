@@ -204,6 +204,11 @@ static void list_statistics(const struct sweep *sweep, struct dimensions *dimens
     qsort(dimensions->statistics, dimensions->statistic_count, sizeof *dimensions->statistics, order_statistics);
 }
 
+size_t table_statistics(const struct sweep *sweep)
+{
+    return sweep->draws == 1 ? 1 : FIRST_QUANTILE + sweep->quantile_count;
+}
+
 static void close_dimensions(struct dimensions *dimensions)
 {
     free(dimensions->columns);

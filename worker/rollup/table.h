@@ -23,6 +23,9 @@ struct table_row {
 bool table_rows(const struct plan *plan, const struct node *root, bool (*emit)(void *context, const struct table_row *),
                 void *context);
 
+/* Statistics of each figure, and so rows. */
+size_t table_statistics(const struct sweep *sweep);
+
 /* rollup.csv, whole, with its header. Its SHA-256 is the digest of the run. */
 bool table_csv(const struct plan *plan, const struct node *root, struct buffer *out);
 
