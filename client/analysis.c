@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "design.h"
 #include "words.h"
 
 static const char *const side_names[] = {"above", "at_least", "below", "at_most"};
@@ -355,35 +356,16 @@ static bool can_extend(enum design_method method)
     return has_replicates(method) || method == DESIGN_RANDOM;
 }
 
-static bool draws_of_one_at_a_time(struct sweep *sweep)
-{
-    sweep->draws = 1 + 2 * (uint64_t)sweep_dimensions(sweep);
-    return true;
-}
-
-static bool draws_of_grid(struct sweep *sweep)
-{
-    sweep->draws = 1;
-    for (uint32_t at = 0; at < sweep_dimensions(sweep); at++) {
-        if (sweep->draws > SWEEP_DRAWS_MAX / sweep->design_levels) return false;
-        sweep->draws *= sweep->design_levels;
-    }
-    return true;
-}
-
 static void fix_draws(struct reader *reader, bool draws_given)
 {
     struct sweep *sweep = reader->sweep;
-    uint64_t asked = sweep->draws;
-    bool own = true;
-    if (sweep->method == DESIGN_POINT) sweep->draws = 1;
-    else if (sweep->method == DESIGN_ONE_AT_A_TIME) own = draws_of_one_at_a_time(sweep);
-    else if (sweep->method == DESIGN_GRID && !draws_of_grid(sweep))
+    uint64_t asked = sweep->draws, own = design_draw_count(sweep);
+    if (own == UINT64_MAX)
         fault_at(reader, reader->out->design_line, reader->out->design_column,
                  "a grid of %u levels in %u parameters has more than %" PRIu64
                  " draws; allowed are fewer levels, or fewer parameters under `uncertain`",
                  sweep->design_levels, sweep_dimensions(sweep), SWEEP_DRAWS_MAX);
-    else if (sweep->method != DESIGN_GRID) own = false;
+    else if (own > 0) sweep->draws = own;
     if (sweep->method == DESIGN_MORRIS && !draws_given) sweep->draws = ANALYSIS_TRAJECTORIES;
     if (own && draws_given && sweep->method != DESIGN_POINT && asked != sweep->draws)
         note(reader, "this design has %" PRIu64 " draws; %" PRIu64 " were asked for", sweep->draws, asked);

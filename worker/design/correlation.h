@@ -30,7 +30,8 @@ void copula_join(const struct copula *copula, model_lanes *shares);
 
 /* One lane of joined draws: given the correlated dimensions among the first `kept` of the order (a permutation of all
  * dimensions), those that follow are drawn anew from the independent shares `fresh`. shares: before copula_join() is
- * applied; after, joined. Takes m^3 / 6 multiplications for m correlated dimensions: below a microsecond for ten,
- * about 15 for 40. */
+ * applied; after, joined. Takes m^3 / 6 multiplications and
+ * some 3 m quantiles or shares of the normal for m correlated dimensions, each time: with up to about 40 of them, no
+ * more than a small model does. */
 void copula_redraw(const struct copula *copula, const uint16_t *order, size_t kept, size_t lane, model_lanes *shares,
                    const model_lanes *fresh);

@@ -11,7 +11,7 @@
 #define MORRIS_LEVELS     4          /* when a sweep does not say */
 #define MORRIS_STEP       0.5        /* of every trajectory, in shares */
 #define MORRIS_CANDIDATES 10         /* trajectories to choose from for each that is wanted ... */
-#define MORRIS_PAIRS_MAX  (1u << 27) /* ... while comparing them takes fewer pairs of points than this */
+#define MORRIS_PAIRS_MAX  (1u << 26) /* ... while comparing them takes fewer pairs of points than this */
 
 struct morris;
 
@@ -22,8 +22,8 @@ struct morris;
  * `draws` trajectories are chosen from MORRIS_CANDIDATES times as many random ones: the first is candidate 0, each
  * next has the largest distance to the nearest chosen one; the distance of two is the sum over all pairs of their
  * points. That takes about 10 draws^2 (dimensions + 1)^2 pairs, fewer candidates being used to keep it below
- * MORRIS_PAIRS_MAX (half a second); where not even twice as many could be compared, and beyond `draws`, trajectories
- * are the random ones as they come. The choice depends on the number of draws.
+ * MORRIS_PAIRS_MAX (well below a second); where not even twice as many could be compared, and beyond `draws`,
+ * trajectories are the random ones as they come. The choice depends on the number of draws.
  *
  * NULL: out of memory. The caller ends it with morris_free(). */
 struct morris *morris_new(uint64_t seed, size_t dimension_count, uint32_t levels, uint64_t draws);
