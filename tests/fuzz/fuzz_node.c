@@ -1,6 +1,6 @@
-/* The first byte says how many figures there are, the rest is a node. One that is accepted has sound
- * statistics, is accepted again in its own encoding, which then does not change any more, and merges with
- * its neighbour into such a node. (Strides are the writer's choice, so the first encoding may differ.) */
+/* The first byte says how many figures there are and what of a study, the rest is a node. One that is accepted has
+ * sound statistics, is accepted again in its own encoding, which then does not change any more, and merges with its
+ * neighbour into such a node. (Strides are the writer's choice, so the first encoding may differ.) */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -71,14 +71,17 @@ static void merge_with_neighbour(const struct node *node, struct node *neighbour
 int FUZZ_TARGET(node)(const uint8_t *data, size_t size)
 {
     if (size == 0) return 0;
-    const size_t figures = data[0] % FIGURES_MAX + 1u;
+    const struct node_shape shape = {.figures = data[0] % FIGURES_MAX + 1u,
+                                     .sums = data[0] & 0x10 ? 2 : 0,
+                                     .counts = data[0] & 0x20 ? 2 : 0,
+                                     .width = data[0] >> 6};
     const struct span bytes = {data + 1, size - 1};
     const char *why = NULL;
-    struct node *node = node_decode(bytes, NODE_PLAIN(figures), &why), *neighbour = NULL;
+    struct node *node = node_decode(bytes, &shape, &why), *neighbour = NULL;
     if (node != NULL) {
         require_sound(node);
         require_readable_node(node);
-        neighbour = node_decode(bytes, NODE_PLAIN(figures), &why);
+        neighbour = node_decode(bytes, &shape, &why);
         fuzz_require(neighbour != NULL);
         merge_with_neighbour(node, neighbour);
     } else {

@@ -853,3 +853,49 @@ Test(node, undefined_and_zero_figures_take_one_byte)
     buffer_free(&bytes);
     node_free(node);
 }
+
+/* Of one draw, with one sum, one count and one kept value. */
+static struct node *study_node(uint64_t index, double sum, uint64_t count)
+{
+    struct node *node = node_new(&(struct node_shape){.figures = 1, .sums = 1, .counts = 1, .width = 1});
+    cr_assert(node && node_set_draws(node, 1));
+    node->index = index;
+    node->sums[0] = sum;
+    node->counts[0] = count;
+    node->kept[0] = (double)index;
+    return node;
+}
+
+static struct node *read_again(const struct node *node, const char **why)
+{
+    struct buffer bytes = {0};
+    node_encode(node, &bytes);
+    cr_assert_not(bytes.failed);
+    struct node *read = node_decode(buffer_span(&bytes), &node->shape, why);
+    buffer_free(&bytes);
+    return read;
+}
+
+Test(node, a_study_that_can_be_read_can_be_merged_and_read_again)
+{
+    const char *why = NULL;
+    struct node *left = study_node(0, -NODE_SUM_MAX, NODE_COUNT_MAX),
+                *right = study_node(1, -NODE_SUM_MAX, NODE_COUNT_MAX);
+    struct node *merged = node_merge(left, right), *read = merged ? read_again(merged, &why) : NULL;
+    cr_assert_not_null(read, "%s", why);
+    cr_expect_eq(read->sums[0], -2 * NODE_SUM_MAX);
+    cr_expect_eq(read->counts[0], 2 * NODE_COUNT_MAX);
+    cr_expect(read->kept[0] == 0 && read->kept[1] == 1);
+
+    left->sums[0] = nextafter(-NODE_SUM_MAX, -INFINITY);
+    cr_expect_null(read_again(left, &why));
+    cr_expect_str_eq(why, "a sum out of range");
+    left->sums[0] = NAN;
+    cr_expect_null(read_again(left, &why));
+    right->counts[0]++;
+    cr_expect_null(read_again(right, &why), "a count out of range");
+    node_free(left);
+    node_free(right);
+    node_free(merged);
+    node_free(read);
+}

@@ -263,18 +263,19 @@ static bool same_shape(const struct node_shape *left, const struct node_shape *r
            left->width == right->width;
 }
 
-static void copy_kept(const struct node *from, double *to)
+/* Where nothing is kept there is no array. */
+static void copy_kept(const struct node *from, struct node *to, size_t first_draw)
 {
-    size_t count = from->draws * from->shape.width;
-    if (count > 0) memcpy(to, from->kept, count * sizeof *to);
+    const size_t width = from->shape.width, count = from->draws * width;
+    if (count > 0) memcpy(to->kept + first_draw * width, from->kept, count * sizeof *from->kept);
 }
 
 static void merge_study(const struct node *left, const struct node *right, struct node *node)
 {
     for (size_t at = 0; at < node->shape.sums; at++) node->sums[at] = left->sums[at] + right->sums[at];
     for (size_t at = 0; at < node->shape.counts; at++) node->counts[at] = left->counts[at] + right->counts[at];
-    copy_kept(left, node->kept);
-    copy_kept(right, node->kept + left->draws * left->shape.width);
+    copy_kept(left, node, 0);
+    copy_kept(right, node, left->draws);
 }
 
 /* The two sides of one node (level, index). */
@@ -321,7 +322,7 @@ static struct node *copy_node(const struct node *from)
     node->index = from->index;
     memcpy(node->sums, from->sums, from->shape.sums * sizeof *node->sums);
     memcpy(node->counts, from->counts, from->shape.counts * sizeof *node->counts);
-    copy_kept(from, node->kept);
+    copy_kept(from, node, 0);
     node->failed_draws = from->failed_draws;
     for (size_t figure = 0; figure < node->shape.figures; figure++)
         copy_tally(from, &from->tallies[figure], node, &node->tallies[figure]);

@@ -20,6 +20,11 @@
 #define NODE_VALUES_MAX 512u                /* of one figure, in one block */
 #define NODE_DRAWS_MAX  (UINT64_C(1) << 40) /* as SWEEP_DRAWS_MAX */
 
+/* What a draw may add to a sum, and to a count: with NODE_DRAWS_MAX draws both stay in range, so that whatever nodes
+ * can be read, their merge can. */
+#define NODE_SUM_MAX   0x1p980
+#define NODE_COUNT_MAX (UINT64_C(1) << 20)
+
 struct tally {
     uint64_t count;                    /* draws in which the figure is defined; 0: all below is 0 */
     double mean, m2;                   /* min <= mean <= max; m2: sum of squared deviations from the mean, infinite
@@ -46,8 +51,8 @@ struct node {
     struct tally *tallies;  /* owned, [shape.figures] */
     struct bucket *buckets; /* owned; those of a figure together, ascending by key */
     size_t bucket_count, bucket_capacity;
-    double *sums;     /* owned, [shape.sums], finite: add up over draws */
-    uint64_t *counts; /* owned, [shape.counts]: add up over draws */
+    double *sums;     /* owned, [shape.sums], at most draws * NODE_SUM_MAX either way: add up over draws */
+    uint64_t *counts; /* owned, [shape.counts], at most draws * NODE_COUNT_MAX: add up over draws */
     double *kept;     /* owned, [draws * shape.width], draw by draw; NaN: undefined. NULL while draws is 0 */
 };
 

@@ -378,8 +378,9 @@ static void read_sums(struct cursor *cursor, struct node *node)
     struct span bytes = read_double_bytes(cursor, node->shape.sums);
     if (cursor->error) return;
     memcpy(node->sums, bytes.data, bytes.size);
+    const double most = (double)node->draws * NODE_SUM_MAX;
     for (size_t at = 0; at < node->shape.sums; at++)
-        if (!isfinite(node->sums[at])) cursor_fail(cursor, "a sum that is not finite");
+        if (!(fabs(node->sums[at]) <= most)) cursor_fail(cursor, "a sum out of range");
     if (all_zero(node->sums, bytes.size)) cursor_fail(cursor, "zeros in the long form");
 }
 
@@ -391,7 +392,7 @@ static void read_counts(struct cursor *cursor, struct node *node)
     }
     cursor_array_of(cursor, node->shape.counts);
     for (size_t at = 0; at < node->shape.counts && !cursor->error; at++)
-        node->counts[at] = cursor_uint(cursor, UINT64_MAX >> 1);
+        node->counts[at] = cursor_uint(cursor, node->draws * NODE_COUNT_MAX);
     if (all_zero(node->counts, node->shape.counts * sizeof *node->counts))
         cursor_fail(cursor, "zeros in the long form");
 }
