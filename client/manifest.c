@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "scenario.h"
+#include "utf8.h"
 
 #define ATTRIBUTION                                                                                                    \
     "Contains Department for Education data, Crown copyright, licensed under the Open Government Licence v3.0"
@@ -167,6 +168,7 @@ bool manifest_parse(struct span json, struct manifest_read *manifest, char *why,
     json_t *root = json_loadb((const char *)json.data, json.size, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
         snprintf(why, why_bytes, "%d:%d: not JSON: %s", error.line, error.column, error.text);
+        utf8_mask_controls(why); /* it quotes the file */
         return false;
     }
     bool sound = read_root(root, manifest);

@@ -7,6 +7,7 @@
 #include "digest.h"
 #include "net/process.h"
 #include "population_codec.h"
+#include "support_database.h"
 #include "targets.h"
 
 /* The shell tells of damage by its log only: here it is counted. */
@@ -75,16 +76,6 @@ static void fill(struct original *original, struct journal *journal)
     step(journal, original->broker, "client", &message);
 }
 
-/* Small pages make a small file, in which an edit hits something sooner. */
-static void shrink_pages(const char *path)
-{
-    sqlite3 *db = NULL;
-    fuzz_require(sqlite3_open(path, &db) == SQLITE_OK);
-    fuzz_require(sqlite3_exec(db, "PRAGMA journal_mode = DELETE; PRAGMA page_size = 512; VACUUM", NULL, NULL, NULL) ==
-                 SQLITE_OK);
-    fuzz_require(sqlite3_close(db) == SQLITE_OK);
-}
-
 static struct broker *new_broker(void)
 {
     struct broker *broker = broker_new(&(struct broker_setup){500, 5000, 1});
@@ -96,7 +87,7 @@ static const struct original *original_database(void)
 {
     static struct original original;
     static pid_t owner;
-    char why[512], path[600];
+    char why[512];
     if (owner == getpid()) return &original;
     owner = getpid();
     original = (struct original){.broker = new_broker()};
@@ -105,23 +96,8 @@ static const struct original *original_database(void)
     fuzz_require(journal != NULL);
     fill(&original, journal);
     journal_close(journal);
-    snprintf(path, sizeof path, "%s/broker.db", fuzz_folder());
-    shrink_pages(path);
-    fuzz_read_file("broker.db", &original.file);
+    database_shrink("broker", &original.file);
     return &original;
-}
-
-/* Each edit: where, what to do, with what. */
-static void edit(struct choices *choices, struct buffer *file)
-{
-    for (unsigned count = 0; count < 16 && choices_left(choices) && file->size > 1; count++) {
-        const size_t at = choose_below(choices, file->size);
-        const uint8_t what = choose_byte(choices), with = choose_byte(choices);
-        const size_t run = with < file->size - at ? with : file->size - at;
-        if (what % 8 < 6) file->data[at] ^= with;
-        else if (what % 8 == 6) memset(file->data + at, 0, run);
-        else file->size = at + 1; /* cut off; an empty file is that of a program killed before its first commit */
-    }
 }
 
 static bool same_sweep(const struct ledger *a, const struct ledger *b)
@@ -175,24 +151,12 @@ int FUZZ_TARGET(journal)(const uint8_t *data, size_t size)
 {
     const struct original *original = original_database();
     struct choices choices = choices_of(data, size);
-    const uint8_t kind = choose_byte(&choices) % 4;
-    const struct span rest = {choices.at, (size_t)(choices.end - choices.at)};
-    struct buffer file = {0};
     struct broker *broker = new_broker();
     struct journal *journal = NULL;
-    fuzz_empty_folder();
-    if (kind == 0) {
-        fuzz_write_file("broker.db", rest);
-    } else {
-        buffer_append(&file, original->file.data, original->file.size);
-        if (kind == 1) fuzz_write_file("broker.db-wal", rest);
-        else edit(&choices, &file);
-        fuzz_write_file("broker.db", buffer_span(&file));
-    }
+    const bool edited = database_damage("broker", &original->file, &choices);
     const bool quiet = open_quietly(broker, &journal);
-    if (journal != NULL && kind >= 2) require_items(journal, original, broker, quiet);
+    if (journal != NULL && edited) require_items(journal, original, broker, quiet);
     journal_close(journal);
     broker_free(broker);
-    buffer_free(&file);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "digest.h"
+#include "support_database.h"
 #include "targets.h"
 
 #include "../../aggregator/shell_store.c" /* the program's shell is in no library */
@@ -32,15 +33,6 @@ static struct span words(const char *text)
     return (struct span){(const uint8_t *)text, strlen(text)};
 }
 
-static void shrink_pages(const char *path)
-{
-    sqlite3 *db = NULL;
-    fuzz_require(sqlite3_open(path, &db) == SQLITE_OK);
-    fuzz_require(sqlite3_exec(db, "PRAGMA journal_mode = DELETE; PRAGMA page_size = 512; VACUUM", NULL, NULL, NULL) ==
-                 SQLITE_OK);
-    fuzz_require(sqlite3_close(db) == SQLITE_OK);
-}
-
 static void fill(struct original *original, struct store *store)
 {
     const struct span population = words("a population");
@@ -62,7 +54,7 @@ static const struct original *original_database(void)
 {
     static struct original original;
     static pid_t owner;
-    char why[512], path[600];
+    char why[512];
     if (owner == getpid()) return &original;
     owner = getpid();
     fuzz_empty_folder();
@@ -70,9 +62,7 @@ static const struct original *original_database(void)
     fuzz_require(store != NULL);
     fill(&original, store);
     store_close(store);
-    snprintf(path, sizeof path, "%s/aggregator.db", fuzz_folder());
-    shrink_pages(path);
-    fuzz_read_file("aggregator.db", &original.file);
+    database_shrink("aggregator", &original.file);
     return &original;
 }
 
@@ -115,18 +105,6 @@ static void visit_damage(void *context, const char *what)
     loaded->damages++;
 }
 
-static void edit(struct choices *choices, struct buffer *file)
-{
-    for (unsigned count = 0; count < 16 && choices_left(choices) && file->size > 1; count++) {
-        const size_t at = choose_below(choices, file->size);
-        const uint8_t what = choose_byte(choices), with = choose_byte(choices);
-        const size_t run = with < file->size - at ? with : file->size - at;
-        if (what % 8 < 6) file->data[at] ^= with;
-        else if (what % 8 == 6) memset(file->data + at, 0, run);
-        else file->size = at + 1; /* cut off; an empty file is that of a program killed before its first commit */
-    }
-}
-
 /* Nodes of a finished sweep are verified only now. A node that is missing, or differs, is told of. */
 static unsigned read_nodes(struct store *store, const struct original *original)
 {
@@ -167,23 +145,11 @@ int FUZZ_TARGET(store)(const uint8_t *data, size_t size)
 {
     const struct original *original = original_database();
     struct choices choices = choices_of(data, size);
-    const uint8_t kind = choose_byte(&choices) % 4;
-    const struct span rest = {choices.at, (size_t)(choices.end - choices.at)};
-    struct buffer file = {0};
     char why[512] = "";
-    fuzz_empty_folder();
-    if (kind == 0) {
-        fuzz_write_file("aggregator.db", rest);
-    } else {
-        buffer_append(&file, original->file.data, original->file.size);
-        if (kind == 1) fuzz_write_file("aggregator.db-wal", rest);
-        else edit(&choices, &file);
-        fuzz_write_file("aggregator.db", buffer_span(&file));
-    }
+    const bool edited = database_damage("aggregator", &original->file, &choices);
     struct store *store = store_open(fuzz_folder(), why, sizeof why);
     if (store == NULL) fuzz_require(why[0] != 0);
-    else load(store, original, kind >= 2);
+    else load(store, original, edited);
     store_close(store);
-    buffer_free(&file);
     return 0;
 }

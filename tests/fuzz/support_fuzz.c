@@ -132,9 +132,9 @@ static void path_of(const char *name, char *path)
 
 void fuzz_empty_folder(void)
 {
-    static const char *const names[] = {"broker.db", "broker.db-wal", "broker.db-shm",     "broker.lock",
-                                        "lock",      "aggregator.db", "aggregator.db-wal", "aggregator.db-shm",
-                                        "config"};
+    static const char *const names[] = {
+        "broker.db",     "broker.db-wal",     "broker.db-shm",     "broker.lock", "lock",
+        "aggregator.db", "aggregator.db-wal", "aggregator.db-shm", "config",      "key"};
     char path[PATH_BYTES];
     for (size_t at = 0; at < sizeof names / sizeof *names; at++) {
         path_of(names[at], path);

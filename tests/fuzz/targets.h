@@ -7,8 +7,9 @@
 #include "support_fuzz.h"
 
 #define FUZZ_TARGETS(each)                                                                                             \
-    each(aggregator) each(broker) each(csv) each(cursor) each(flags) each(journal) each(manifest) each(message)        \
-        each(node) each(population) each(rows) each(scenario) each(schools) each(session) each(store) each(sweep)
+    each(address) each(aggregator) each(broker) each(csv) each(cursor) each(flags) each(journal) each(key)             \
+        each(manifest) each(message) each(node) each(population) each(rows) each(scenario) each(schools) each(session) \
+            each(store) each(sweep)
 
 #ifdef GOLDTHREAD_FUZZ
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
