@@ -49,7 +49,8 @@ static void add_targets(struct study *study, const struct plan *plan, const size
         if (!in_study(plan, &plan->areas[area])) continue;
         for (size_t column = first_column(plan); column < plan->column_count; column++)
             for (size_t at = 0; at < plan->sweep->study.measure_count; at++)
-                study->targets[study->target_count++] = (struct study_target){column, area, kept[at]};
+                study->targets[study->target_count++] =
+                    (struct study_target){column, area, kept[at], plan_figure(plan, column, area, kept[at])};
     }
 }
 

@@ -21,7 +21,8 @@
 #define STUDY_PILOT_DRAWS     512u
 
 struct study_target {
-    size_t column, area, kept; /* the figure, as plan_figure takes it */
+    size_t column, area, kept; /* the figure, as plan_figure takes it ... */
+    size_t figure;             /* ... and as it gives it */
 };
 
 /* Sums of one target and group. All y are values less the target's centre, of lanes in which every run that

@@ -1,0 +1,198 @@
+/* Whole studies of functions whose indices are known exactly. */
+#include "estimate.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support_study.h"
+
+/* Spearman's rank correlation of two normal variables whose correlation is rho. */
+static double rank_of(double rho)
+{
+    return 6 / acos(-1) * asin(rho / 2);
+}
+
+/* --- Saltelli --- */
+
+static void expect_pair(const struct trial *trial, int i, int j, double exact, double bound)
+{
+    struct estimate_row row = row_of(trial, "s2", i, j);
+    cr_expect_float_eq(row.value, exact, bound, "s2 of %d and %d: %.6f, not %.6f", i, j, row.value, exact);
+}
+
+Test(estimate, ishigami_has_its_sobol_indices)
+{
+    static const double first[] = {0.31390519114781146, 0.4424111447900409, 0};
+    static const double total[] = {0.5575888552099592, 0.4424111447900409, 0.24368366406214773};
+    struct trial *trial = open_trial("ishigami", DESIGN_SALTELLI, 1 << 15, 1);
+    trial->sweep.study.extras = STUDY_SECOND_ORDER;
+    run_trial(trial);
+    for (int i = 0; i < 3; i++) {
+        expect_value(trial, "s1", i, first[i], 0.005);
+        expect_value(trial, "st", i, total[i], 0.005);
+    }
+    expect_value(trial, "s1", 3, 0, 0.01);
+    expect_value(trial, "mean", -1, 3.5, 0.005);
+    expect_pair(trial, 0, 1, 0, 0.01);
+    expect_pair(trial, 0, 2, 0.24368366406214773, 0.01);
+    expect_pair(trial, 1, 2, 0, 0.01);
+    close_trial(trial);
+}
+
+Test(estimate, the_product_has_its_sobol_indices)
+{
+    struct trial *trial = open_trial("product", DESIGN_SALTELLI, 1 << 13, 2);
+    trial->sweep.study.extras = STUDY_SECOND_ORDER;
+    run_trial(trial);
+    expect_value(trial, "s1", 0, 0.675, 0.001);
+    expect_value(trial, "s1", 1, 0.3, 0.001);
+    expect_value(trial, "st", 0, 0.7, 0.001);
+    expect_value(trial, "st", 1, 0.325, 0.001);
+    expect_pair(trial, 0, 1, 0.025, 0.002);
+    close_trial(trial);
+}
+
+static void expect_g(const char *model, const double *a, int count)
+{
+    double product = 1;
+    for (int i = 0; i < count; i++) product *= 1 + 1 / (3 * (1 + a[i]) * (1 + a[i]));
+    struct trial *trial = open_trial(model, DESIGN_SALTELLI, 1 << 14, 3);
+    run_trial(trial);
+    for (int i = 0; i < count; i++) {
+        double own = 1 / (3 * (1 + a[i]) * (1 + a[i]));
+        expect_value(trial, "s1", i, own / (product - 1), 0.02);
+        expect_value(trial, "st", i, own * product / (1 + own) / (product - 1), 0.02);
+    }
+    close_trial(trial);
+}
+
+Test(estimate, both_g_functions_have_their_sobol_indices)
+{
+    static const double a[] = {0, 1, 4.5, 9, 99, 99, 99, 99};
+    static const double a10[] = {-0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4};
+    expect_g("sobol_g", a, 8);
+    expect_g("sobol_g10", a10, 10);
+}
+
+/* --- Shapley --- */
+
+Test(estimate, ishigami_has_its_shapley_effects)
+{
+    static const double effects[] = {0.4357470231788853, 0.4424111447900409, 0.12184183203107386};
+    struct trial *trial = open_trial("ishigami", DESIGN_SHAPLEY, 1 << 15, 4);
+    run_trial(trial);
+    double sum = 0;
+    for (int i = 0; i < 3; i++) {
+        expect_value(trial, "shapley", i, effects[i], 0.01);
+        sum += row_of(trial, "shapley", i, -1).value;
+    }
+    cr_expect_float_eq(sum, 1, 0.01, "the effects share the variance: %.6f", sum);
+    close_trial(trial);
+}
+
+Test(estimate, correlated_parameters_have_their_shapley_first_and_total_effects)
+{
+    static const double effects[] = {0.10416667, 0.41822917, 0.47760417};
+    static const double first[] = {0.10416667, 0.81666667, 0.87604167};
+    static const double total[] = {0.10416667, 0.01979167, 0.07916667};
+    struct trial *trial = open_trial("linear_gaussian", DESIGN_SHAPLEY, 1 << 16, 5);
+    trial->sweep.correlation_count = 1;
+    trial->sweep.correlations[0] = (struct sweep_correlation){1, 2, rank_of(0.9)};
+    run_trial(trial);
+    for (int i = 0; i < 3; i++) {
+        expect_value(trial, "shapley", i, effects[i], 0.01);
+        expect_value(trial, "s1", i, first[i], 0.02);
+        expect_value(trial, "st", i, total[i], 0.005);
+    }
+    close_trial(trial);
+}
+
+/* --- elementary effects and derivatives --- */
+
+/* The sum of three inputs, uniform on 1, 2 and 3 units. */
+static struct trial *open_sum(enum design_method method, uint64_t draws)
+{
+    struct trial *trial = open_trial("linear_gaussian", method, draws, 6);
+    for (int i = 0; i < 3; i++)
+        trial->sweep.parameters[i].distribution =
+            (struct distribution){.kind = DISTRIBUTION_UNIFORM, .low = 0, .high = i + 1};
+    return trial;
+}
+
+Test(estimate, elementary_effects_of_a_sum_are_exact)
+{
+    struct trial *trial = open_sum(DESIGN_MORRIS, 64);
+    trial->sweep.groups = 0;
+    trial->sweep.design_levels = 4;
+    run_trial(trial);
+    for (int i = 0; i < 3; i++) {
+        expect_value(trial, "mu", i, i + 1, 1e-12);
+        expect_value(trial, "mu_star", i, i + 1, 1e-12);
+        expect_value(trial, "sigma", i, 0, 1e-6);
+        cr_expect_eq(row_of(trial, "mu", i, -1).n, 64);
+    }
+    close_trial(trial);
+}
+
+Test(estimate, ishigami_has_its_derivative_measures)
+{
+    static const double squares[] = {7.719587940718952, 24.5, 10.987305069431759};
+    static const double bounds[] = {2.23035542, 7.07857832, 3.17446936};
+    const double width = 2 * acos(-1); /* the range of each input: effects are per unit of share */
+    struct trial *trial = open_trial("ishigami", DESIGN_DERIVATIVE, 1 << 14, 7);
+    run_trial(trial);
+    for (int i = 0; i < 3; i++) {
+        expect_value(trial, "dgsm", i, squares[i] * width * width, 0.01 * squares[i] * width * width);
+        expect_value(trial, "dgsm_bound", i, bounds[i], 0.02 * bounds[i]);
+    }
+    close_trial(trial);
+}
+
+Test(estimate, one_at_a_time_gives_the_value_at_each_end)
+{
+    struct trial *trial = open_sum(DESIGN_ONE_AT_A_TIME, 7);
+    trial->sweep.groups = 0;
+    run_trial(trial);
+    for (int i = 0; i < 3; i++) trial->sweep.parameters[i].central = (i + 1) / 2.0;
+    run_trial(trial);
+    expect_value(trial, "central", -1, 3, 1e-12);
+    for (int i = 0; i < 3; i++) {
+        expect_value(trial, "low", i, 3 - 0.45 * (i + 1), 1e-12);
+        expect_value(trial, "high", i, 3 + 0.45 * (i + 1), 1e-12);
+        expect_value(trial, "swing", i, 0.9 * (i + 1), 1e-12);
+    }
+    close_trial(trial);
+}
+
+/* --- intervals --- */
+
+Test(estimate, there_is_no_interval_without_two_groups)
+{
+    struct trial *trial = open_trial("product", DESIGN_SALTELLI, 256, 8);
+    trial->sweep.groups = 1;
+    run_trial(trial);
+    for (size_t at = 0; at < trial->row_count; at++) {
+        cr_expect(isfinite(trial->rows[at].value));
+        cr_expect(isnan(trial->rows[at].low) && isnan(trial->rows[at].high));
+    }
+    close_trial(trial);
+}
+
+Test(estimate, rows_come_by_index_and_dimension)
+{
+    static const char *const names[] = {"mean",  "s1",    "s1",    "s1",   "st",   "st",  "s2",
+                                        "delta", "delta", "delta", "pawn", "pawn", "pawn"};
+    static const int dimensions[] = {-1, 0, 1, 2, 0, 1, 0, 0, 1, 2, 0, 1, 2};
+    struct trial *trial = open_trial("product", DESIGN_SALTELLI, 512, 9);
+    trial->sweep.study.extras = STUDY_SECOND_ORDER | STUDY_DELTA;
+    run_trial(trial);
+    cr_assert_eq(trial->row_count, sizeof names / sizeof *names);
+    for (size_t at = 0; at < trial->row_count; at++) {
+        cr_expect_str_eq(trial->rows[at].index, names[at]);
+        cr_expect_eq(trial->rows[at].dimension, dimensions[at]);
+        cr_expect_eq(trial->rows[at].second, strcmp(names[at], "s2") ? -1 : 1);
+    }
+    close_trial(trial);
+}
