@@ -80,6 +80,6 @@ struct store_visitor {
 };
 
 /* Walks all sweeps, each followed by its nodes. Populations are verified, and the nodes of sweeps that
- * have no result yet; other nodes are verified when they are read. Pages and indexes of a file up to 1 GiB
+ * have no result yet; other nodes are verified when they are read. Pages and indexes of a file up to 256 MiB
  * are checked first, since what is lost there has no row that could tell. Commits what it set aside. */
 bool store_load(struct store *store, const struct store_visitor *visitor);
