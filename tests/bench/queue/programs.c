@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,10 +59,15 @@ static pid_t start(const struct cluster *cluster, const char *program, const cha
 {
     char path[QUEUE_PATH_BYTES + 64], log[QUEUE_PATH_BYTES + 64];
     char parent[16];
-    char *list[WORDS_MAX + 4] = {(char *)program, "--follow-parent", parent};
+    char *list[WORDS_MAX + 6] = {(char *)program, "--follow-parent", parent};
     pid_t pid;
     snprintf(parent, sizeof parent, "%d", (int)getpid());
-    for (size_t at = 0; words[at] != NULL && at < WORDS_MAX; at++) list[at + 3] = (char *)words[at];
+    size_t count = 3;
+    for (size_t at = 0; words[at] != NULL && at < WORDS_MAX; at++) list[count++] = (char *)words[at];
+    if (cluster->keys_folder[0] != 0) {
+        list[count++] = "--keys";
+        list[count++] = (char *)cluster->keys_folder;
+    }
     snprintf(path, sizeof path, "%s/%s", GOLDTHREAD_BIN, program);
     snprintf(log, sizeof log, "%s/%s.log", cluster->folder, name);
     posix_spawn_file_actions_t files;
@@ -122,7 +128,33 @@ uint64_t process_memory_bytes(pid_t pid)
 
 /* --- the cluster --- */
 
-void cluster_open(struct cluster *cluster, bool over_tcp)
+/* One key for all programs of a role. */
+static void make_key(const char *folder, enum key_role role, const char *name)
+{
+    struct key key;
+    char path[QUEUE_PATH_BYTES + 64], why[KEY_WHY_BYTES] = "no random numbers";
+    snprintf(path, sizeof path, "%s/%s.key", folder, name);
+    if (!key_make(&key, role, name) || !key_write(path, true, &key, why, sizeof why)) stop("%s", why);
+    snprintf(path, sizeof path, "%s/%s%s.pub", folder, role == KEY_SERVER ? "" : KEYS_AUTHORIZED "/", name);
+    if (!key_write(path, false, &key, why, sizeof why)) stop("%s", why);
+}
+
+static void make_keys(struct cluster *cluster)
+{
+    char *folder = cluster->keys_folder, authorized[QUEUE_PATH_BYTES + 64], why[KEY_WHY_BYTES];
+    snprintf(folder, sizeof cluster->keys_folder, "%s/keys", cluster->folder);
+    snprintf(authorized, sizeof authorized, "%s/" KEYS_AUTHORIZED, folder);
+    if (mkdir(folder, 0700) != 0 || mkdir(authorized, 0700) != 0) stop("%s: %s", authorized, strerror(errno));
+    make_key(folder, KEY_SERVER, "server");
+    make_key(folder, KEY_AGGREGATOR, "aggregator");
+    make_key(folder, KEY_WORKER, "worker");
+    make_key(folder, KEY_CLIENT, "client");
+    if (!keys_open(&cluster->client_keys, folder, KEY_CLIENT, why, sizeof why) ||
+        !keys_open(&cluster->worker_keys, folder, KEY_WORKER, why, sizeof why))
+        stop("%s", why);
+}
+
+void cluster_open(struct cluster *cluster, enum transport transport)
 {
     const char *temporary = getenv("TMPDIR");
     *cluster = (struct cluster){0};
@@ -132,7 +164,7 @@ void cluster_open(struct cluster *cluster, bool over_tcp)
     cluster->message = malloc(sizeof *cluster->message);
     cluster->net = net_open();
     if (cluster->message == NULL || cluster->net == NULL) stop("out of memory or handles");
-    if (!over_tcp) {
+    if (transport == OVER_IPC) {
         snprintf(cluster->broker_endpoint, MESSAGE_ENDPOINT_BYTES, "ipc://%.200s/b", cluster->folder);
         snprintf(cluster->aggregator_endpoint, MESSAGE_ENDPOINT_BYTES, "ipc://%.200s/a", cluster->folder);
         return;
@@ -147,6 +179,9 @@ void cluster_open(struct cluster *cluster, bool over_tcp)
     cluster->net = net_open();
     if (cluster->net == NULL) stop("out of memory or handles");
     snprintf(cluster->aggregator_endpoint, MESSAGE_ENDPOINT_BYTES, "tcp://127.0.0.1:*");
+    if (transport != OVER_CURVE) return;
+    make_keys(cluster);
+    if (!net_use_keys(cluster->net, &cluster->client_keys, why, sizeof why)) stop("%s", why);
 }
 
 /* Sends a question until its answer is in cluster->message. */
@@ -227,6 +262,11 @@ void cluster_kill_broker(struct cluster *cluster)
     end(&cluster->broker, SIGKILL);
 }
 
+void cluster_end_aggregator(struct cluster *cluster)
+{
+    end(&cluster->aggregator, SIGTERM);
+}
+
 static void remove_folder(const char *path)
 {
     DIR *folder = opendir(path);
@@ -244,7 +284,7 @@ void cluster_close(struct cluster *cluster)
 {
     for (size_t at = 0; at < cluster->worker_count; at++) kill(cluster->workers[at], SIGTERM);
     for (size_t at = 0; at < cluster->worker_count; at++) end(&cluster->workers[at], SIGTERM);
-    end(&cluster->aggregator, SIGTERM);
+    cluster_end_aggregator(cluster);
     end(&cluster->broker, SIGTERM);
     socket_close(cluster->client);
     net_close(cluster->net);

@@ -11,6 +11,7 @@
 #include <goldthread/sweep.h>
 
 #include "message.h"
+#include "net/curve.h"
 #include "net/socket.h"
 
 #define QUEUE_PATH_BYTES   512
@@ -24,24 +25,29 @@ _Noreturn void stop(const char *format, ...) __attribute__((format(printf, 1, 2)
 
 /* --- programs.c: one cluster at a time, in a folder of its own --- */
 
+enum transport { OVER_IPC, OVER_TCP, OVER_CURVE, TRANSPORTS }; /* the last two on the loopback */
+
 struct cluster {
     char folder[QUEUE_PATH_BYTES], broker_endpoint[MESSAGE_ENDPOINT_BYTES], aggregator_endpoint[MESSAGE_ENDPOINT_BYTES];
     pid_t broker, aggregator; /* 0: does not run */
     pid_t workers[QUEUE_WORKERS_MAX];
     size_t worker_count;
     struct net *net;
-    struct socket *client; /* talks to the broker */
+    struct socket *client;                  /* talks to the broker */
+    char keys_folder[QUEUE_PATH_BYTES + 8]; /* empty: no keys */
+    struct keys client_keys, worker_keys;
     struct message *message;
 };
 
-/* An empty cluster: makes its folder. over_tcp: loopback, else ipc. Nothing runs yet. */
-void cluster_open(struct cluster *cluster, bool over_tcp);
+/* An empty cluster: makes its folder, and keys for OVER_CURVE. Nothing runs yet. */
+void cluster_open(struct cluster *cluster, enum transport transport);
 void cluster_start_broker(struct cluster *cluster);     /* and waits until it answers */
 void cluster_start_aggregator(struct cluster *cluster); /* and waits until the broker knows it */
 void cluster_start_worker(struct cluster *cluster);     /* does not wait */
 void cluster_await_workers(struct cluster *cluster, size_t count);
-void cluster_kill_broker(struct cluster *cluster); /* SIGKILL */
-void cluster_close(struct cluster *cluster);       /* ends all and removes the folder */
+void cluster_kill_broker(struct cluster *cluster);    /* SIGKILL */
+void cluster_end_aggregator(struct cluster *cluster); /* SIGTERM, and waits */
+void cluster_close(struct cluster *cluster);          /* ends all and removes the folder */
 
 /* SUBMIT to ACCEPTED, in microseconds. */
 uint64_t cluster_submit(struct cluster *cluster, const struct sweep *sweep, struct digest *id);
@@ -87,3 +93,15 @@ double ping_rate(bool over_tcp, size_t dealers, size_t window, double seconds);
 /* Says to the cluster's broker, as a worker would, that every second block of QUEUE_SWEEPS_KNOWN sweeps
  * is done: no two blocks touch, which is the most that a broker has to remember. Returns how many. */
 uint64_t flood_known_blocks(struct cluster *cluster);
+
+/* --- disk.c --- */
+
+/* Appends as much to a file of the folder as the journal does for a submission, in microseconds till fdatasync is
+ * through. */
+uint64_t disk_sync_us(const struct cluster *cluster);
+
+/* Fills the store of the aggregator, which does not run, up to so many bytes. */
+void disk_fill_store(const struct cluster *cluster, uint64_t bytes);
+
+/* Takes the store out of the system's memory, so that it is read from the disk. */
+void disk_forget_store(const struct cluster *cluster);

@@ -247,6 +247,15 @@ static void open_one(struct crowd *crowd, struct one *one, size_t number)
     connect_to(one, &one->broker, crowd->broker_endpoint);
 }
 
+static struct net *open_net(const struct cluster *cluster)
+{
+    char why[LINE_BYTES];
+    struct net *net = net_open();
+    if (net == NULL) stop("out of memory or handles");
+    if (cluster->keys_folder[0] != 0 && !net_use_keys(net, &cluster->worker_keys, why, sizeof why)) stop("%s", why);
+    return net;
+}
+
 struct crowd *crowd_open(const struct cluster *cluster, size_t count)
 {
     struct crowd *crowd = calloc(1, sizeof *crowd);
@@ -260,7 +269,7 @@ struct crowd *crowd_open(const struct cluster *cluster, size_t count)
     crowd->list = calloc(count, sizeof *crowd->list);
     if (crowd->list == NULL || crowd->epoll < 0) stop("out of memory or handles");
     for (size_t at = 0; at < count; at++) {
-        if (at % WORKERS_PER_NET == 0) crowd->nets[crowd->net_count++] = net_open();
+        if (at % WORKERS_PER_NET == 0) crowd->nets[crowd->net_count++] = open_net(cluster);
         open_one(crowd, &crowd->list[at], at);
     }
     return crowd;
