@@ -69,14 +69,29 @@ static void run(const char *environment, const char *programs, const char *metho
     free(text);
 }
 
-static void expect_same(const char *what, const char *environment, const char *programs)
+enum { METHODS = 3 };
+static const char *const methods[METHODS] = {"point", "random", "sobol"};
+
+/* The digests of the programs of this build. */
+struct expected {
+    char digests[METHODS][65];
+};
+
+static struct expected expect(void)
 {
-    static const char *const methods[] = {"point", "random", "sobol"};
-    char expected[65], digest[65];
-    for (size_t at = 0; at < sizeof methods / sizeof *methods; at++) {
-        run("", GOLDTHREAD_BIN, methods[at], expected);
+    struct expected expected;
+    write_text("same-bits.yaml", sweep_text);
+    for (size_t at = 0; at < METHODS; at++) run("", GOLDTHREAD_BIN, methods[at], expected.digests[at]);
+    return expected;
+}
+
+static void expect_same(const struct expected *expected, const char *what, const char *environment,
+                        const char *programs)
+{
+    char digest[65];
+    for (size_t at = 0; at < METHODS; at++) {
         run(environment, programs, methods[at], digest);
-        cr_expect_str_eq(digest, expected, "%s, design %s", what, methods[at]);
+        cr_expect_str_eq(digest, expected->digests[at], "%s, design %s", what, methods[at]);
     }
 }
 
@@ -86,7 +101,7 @@ Test(same_bits, with_gcc_and_clang_at_O0_and_O3)
     skip_visibly("a sanitizer build compares nothing that the plain build does not");
 #endif
     static const char *const compilers[] = {"gcc", "clang"}, *const levels[] = {"-O0", "-O3"};
-    write_text("same-bits.yaml", sweep_text);
+    const struct expected expected = expect();
     for (size_t compiler = 0; compiler < 2; compiler++)
         for (size_t level = 0; level < 2; level++) {
             char programs[COMMAND_BYTES], what[64];
@@ -94,14 +109,15 @@ Test(same_bits, with_gcc_and_clang_at_O0_and_O3)
             snprintf(programs, sizeof programs, "%s/../same-bits/%s%s/bin", GOLDTHREAD_BIN, compilers[compiler],
                      levels[level]);
             snprintf(what, sizeof what, "%s %s", compilers[compiler], levels[level]);
-            expect_same(what, "", programs);
+            expect_same(&expected, what, "", programs);
         }
 }
 
 Test(same_bits, with_cpu_features_masked)
 {
-    write_text("same-bits.yaml", sweep_text);
-    expect_same("AVX2, FMA and AVX-512 masked", "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F", GOLDTHREAD_BIN);
-    expect_same("AVX2 and FMA masked by their usable names",
+    const struct expected expected = expect();
+    expect_same(&expected, "AVX2, FMA and AVX-512 masked", "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F",
+                GOLDTHREAD_BIN);
+    expect_same(&expected, "AVX2 and FMA masked by their usable names",
                 "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2_Usable,-FMA_Usable,-AVX512F_Usable", GOLDTHREAD_BIN);
 }
