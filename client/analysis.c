@@ -327,8 +327,11 @@ static void read_discover(struct reader *reader, const struct yaml_node *node)
     if (reader->failed) return;
     if (sweep->discover.year != MODEL_YEAR_ALL)
         fault(reader, node, "`discover` looks at the figure of all years; leave `year` out");
+    if (!(sweep->levels & 1u << AREA_ENGLAND))
+        fault(reader, node, "`discover` looks at England, which the areas of `outputs` leave out");
     sweep->keep_draws = 1;
     add_study_measure(reader, sweep->discover.measure);
+    sweep->study.levels |= 1u << AREA_ENGLAND;
 }
 
 void analysis_read(struct reader *reader, const struct yaml_node *root)
@@ -410,6 +413,9 @@ static void check_design(struct reader *reader)
         refuse(reader, "`stop` needs a design that may end anywhere: random, sobol, saltelli, derivative or shapley");
     if (sweep->stop.kind == STOP_RANKING && method != DESIGN_SALTELLI && method != DESIGN_SHAPLEY)
         refuse(reader, "`stop` by `top` ranks drivers, which needs the design saltelli or shapley");
+    if (sweep->keep_draws && sweep->study.measure_count == 0)
+        fault_at(reader, reader->out->outputs_line, reader->out->outputs_column,
+                 "`draws: keep` keeps the studied figures of each draw: name their measures under `sensitivity`");
     if (sweep->discover.measure[0] && !sampled)
         refuse(reader,
                "`discover` needs a design that samples: random, sobol, latin-hypercube, saltelli, derivative or "

@@ -340,7 +340,7 @@ static void keep_draws(const struct study_runner *runner, const bool *failed, st
     for (size_t draw = 0; width > 0 && draw < node->draws; draw++)
         for (size_t target = 0; target < width; target++) {
             double value = runner->taken[target * PLAN_BLOCK_DRAWS_MAX + draw];
-            node->kept[draw * width + target] = failed[draw] || !isfinite(value) ? NAN : value;
+            node->kept[draw * width + target] = failed[draw] ? INFINITY : isfinite(value) ? value : NAN;
         }
 }
 

@@ -186,6 +186,9 @@ Test(analysis, what_does_not_go_together_is_refused_with_the_reason)
         {"sweep: x\nscenarios: [{name: a}]\ncompare: {regret: bcr}\n", "3:10", "at least two scenarios"},
         {TWO "compare: {regret: bcr, best: middle}\n", "5:30", "highest and lowest"},
         {TWO "discover: {measure: bcr, above: 1}\ndesign: morris\n", "6:9", "a design that samples"},
+        {TWO "discover: {measure: bcr, above: 1, year: 3}\n", "5:11", "leave `year` out"},
+        {TWO "outputs: {areas: [region]}\ndiscover: {measure: bcr, above: 1}\n", "6:11", "looks at England"},
+        {TWO "outputs: {draws: keep}\n", "5:10", "name their measures under `sensitivity`"},
     };
     for (size_t at = 0; at < COUNT(rows); at++) {
         char why[SCENARIO_WHY_BYTES], place[32];

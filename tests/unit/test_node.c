@@ -899,3 +899,122 @@ Test(node, a_study_that_can_be_read_can_be_merged_and_read_again)
     node_free(merged);
     node_free(read);
 }
+
+/* Of `draws` draws that carry their number from `first` on, and twice as much; every seventh fails, and every fifth
+ * is undefined in the second figure. */
+static struct node *keeping_node(uint64_t index, uint64_t first, uint64_t draws)
+{
+    struct node *node = node_new(&(struct node_shape){.figures = 1, .sums = 3, .counts = 2, .width = 2});
+    cr_assert(node && node_set_draws(node, draws));
+    node->index = index;
+    for (uint64_t at = 0; at < draws; at++) {
+        double *kept = node->kept + 2 * at, number = (double)(first + at);
+        bool failed = (first + at) % 7 == 3;
+        node->failed_draws += failed;
+        kept[0] = failed ? INFINITY : number;
+        kept[1] = failed ? INFINITY : (first + at) % 5 == 1 ? NAN : 2 * number;
+        node->sums[0] += number;
+        node->sums[2] -= 1;
+        node->counts[1] += first + at;
+    }
+    return node;
+}
+
+Test(node, sums_and_counts_add_up_and_kept_draws_stay_in_order)
+{
+    static const uint64_t draws[] = {8, 8, 8, 8, 8, 3}; /* the last block is not full */
+    struct node *nodes[6];
+    const char *why = NULL;
+    for (size_t at = 0; at < 6; at++) {
+        struct node *made = keeping_node(at, 8 * at, draws[at]);
+        nodes[at] = read_again(made, &why);
+        cr_assert_not_null(nodes[at], "%s", why);
+        node_free(made);
+    }
+    struct node *folded = node_fold(nodes, 6), *root = read_again(folded, &why), *plain = keeping_node(0, 0, 43);
+    cr_assert_not_null(root, "%s", why);
+    cr_expect_eq(root->draws, 43);
+    cr_expect_eq(root->failed_draws, plain->failed_draws);
+    cr_expect_eq(memcmp(root->kept, plain->kept, 43 * 2 * sizeof *root->kept), 0);
+    cr_expect_eq(memcmp(root->sums, plain->sums, 3 * sizeof *root->sums), 0);
+    cr_expect_eq(memcmp(root->counts, plain->counts, 2 * sizeof *root->counts), 0);
+    for (size_t at = 0; at < 6; at++) node_free(nodes[at]);
+    node_free(folded);
+    node_free(root);
+    node_free(plain);
+}
+
+/* The second example of docs/node.md, and where in it the study begins. */
+static const uint8_t documented_study[] = {
+    0x96, 0x00, 0x00, 0x02, 0x01, 0xcb, 0x3f, 0xf8, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x93, 0xc4, 0x10, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0xe0, 0x3f, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x92, 0x00, 0x03,
+    0xc4, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xf8, 0x3f, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xf0, 0x7f};
+#define STUDY_AT 14u
+static const struct node_shape documented_shape = {.figures = 1, .sums = 2, .counts = 2, .width = 1};
+
+Test(node, bytes_of_a_study_are_as_documented)
+{
+    struct node *node = node_new(&documented_shape);
+    cr_assert(node && node_set_draws(node, 2));
+    node->failed_draws = 1;
+    cr_assert(node_tally(node, 0, (double[]){1.5}, 1));
+    node->sums[0] = 0.5;
+    node->counts[1] = 3;
+    node->kept[0] = 1.5;
+    node->kept[1] = INFINITY;
+    struct buffer bytes = bytes_of(node);
+    cr_assert_eq(bytes.size, sizeof documented_study);
+    cr_assert_eq(memcmp(bytes.data, documented_study, sizeof documented_study), 0);
+    buffer_free(&bytes);
+    node_free(node);
+}
+
+Test(node, every_broken_invariant_of_a_study_is_refused)
+{
+    enum { KEPT_AT = STUDY_AT + 24 };
+    const struct {
+        const char *what;
+        size_t at, count; /* bytes that are replaced */
+        const char *bytes;
+    } rows[] = {
+        {"four parts", STUDY_AT, 1, "\x94"},
+        {"two parts", STUDY_AT, 1, "\x92"},
+        {"sums that are too long", STUDY_AT + 2, 1, "\x11"},
+        {"sums that are too short", STUDY_AT + 2, 1, "\x0f"},
+        {"a sum that is no number", STUDY_AT + 3, 8, "\0\0\0\0\0\0\xf8\x7f"},
+        {"an infinite sum", STUDY_AT + 3, 8, "\0\0\0\0\0\0\xf0\x7f"},
+        {"sums of zero in the long form", STUDY_AT + 3, 8, "\0\0\0\0\0\0\0\0"},
+        {"three counts", STUDY_AT + 19, 1, "\x93"},
+        {"a negative count", STUDY_AT + 21, 1, "\xff"},
+        {"counts of zero in the long form", STUDY_AT + 21, 1, "\0"},
+        {"kept values that are too long", KEPT_AT - 1, 1, "\x18"},
+        {"kept values that are too short", KEPT_AT - 1, 1, "\x08"},
+        {"another NaN", KEPT_AT, 8, "\1\0\0\0\0\0\xf8\x7f"},
+        {"a negative NaN", KEPT_AT, 8, "\0\0\0\0\0\0\xf8\xff"},
+        {"a negative infinity", KEPT_AT, 8, "\0\0\0\0\0\0\xf0\xff"},
+        {"more draws that failed than the head says", KEPT_AT, 8, "\0\0\0\0\0\0\xf0\x7f"},
+        {"fewer draws that failed than the head says", KEPT_AT + 8, 8, "\0\0\0\0\0\0\xf0\x3f"},
+    };
+    for (size_t at = 0; at < sizeof rows / sizeof *rows; at++) {
+        uint8_t bytes[sizeof documented_study];
+        const char *why = NULL;
+        memcpy(bytes, documented_study, sizeof bytes);
+        memcpy(bytes + rows[at].at, rows[at].bytes, rows[at].count);
+        struct node *node = node_decode((struct span){bytes, sizeof bytes}, &documented_shape, &why);
+        cr_expect(node == NULL && why != NULL, "%s", rows[at].what);
+        node_free(node);
+    }
+    for (size_t size = 0; size < sizeof documented_study; size++) {
+        const char *why = NULL;
+        cr_expect_null(node_decode((struct span){documented_study, size}, &documented_shape, &why), "%zu bytes", size);
+    }
+}
+
+Test(node, many_kept_draws_without_their_bytes_take_no_memory)
+{
+    static const uint8_t bytes[] = {0x96, 0x00, 0x00, 0xcf, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00,
+                                    0x00, 0x00, 0x00, 0xc0, 0x93, 0xc0, 0xc0, 0xc4, 0x00};
+    const char *why = NULL;
+    cr_assert_null(node_decode((struct span){bytes, sizeof bytes}, &documented_shape, &why));
+    cr_assert_str_eq(why, "fewer kept draws than it says");
+}

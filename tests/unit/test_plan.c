@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "population.h"
@@ -270,6 +271,34 @@ Test(plan, too_many_figures_are_refused_with_the_way_out)
     sweep.draws = 1;
     struct plan *plan = make();
     cr_assert_not_null(plan, "a single draw may have more: %s", why);
+    plan_free(plan);
+}
+
+Test(plan, more_kept_draws_than_a_message_holds_are_refused_with_the_most_that_it_does)
+{
+    linear_sweep(&sweep, UINT64_C(1) << 22);
+    sweep.study = (struct sweep_study){.measure_count = 2, .levels = 1u << AREA_ENGLAND, .measures = {"flow", "ratio"}};
+    sweep.keep_draws = 1;
+    struct plan *plan = make();
+    cr_assert_not_null(plan, "four million draws: %s", why);
+    cr_assert_eq(plan->shape.width, 2);
+    plan_free(plan);
+
+    sweep.draws = UINT64_C(1) << 24;
+    cr_assert_null(make(), "256 MiB of kept values leave no room for anything else");
+    const char *most = strstr(why, "at most ");
+    cr_assert(most && strstr(why, "16777216 draws with 2 kept figures"), "%s", why);
+    sweep.draws = strtoull(most + strlen("at most "), NULL, 10);
+    cr_assert_gt(sweep.draws, UINT64_C(15) << 20);
+    plan = make();
+    cr_assert_not_null(plan, "%s", why);
+    plan_free(plan);
+    sweep.draws++;
+    cr_assert_null(make());
+
+    sweep.keep_draws = 0;
+    plan = make();
+    cr_assert_not_null(plan, "nothing is kept: %s", why);
     plan_free(plan);
 }
 

@@ -53,7 +53,8 @@ struct node {
     size_t bucket_count, bucket_capacity;
     double *sums;     /* owned, [shape.sums], at most draws * NODE_SUM_MAX either way: add up over draws */
     uint64_t *counts; /* owned, [shape.counts], at most draws * NODE_COUNT_MAX: add up over draws */
-    double *kept;     /* owned, [draws * shape.width], draw by draw; NaN: undefined. NULL while draws is 0 */
+    double *kept;     /* owned, [draws * shape.width], draw by draw; NaN: undefined, infinite: the draw failed. NULL while
+                         draws is 0 */
 };
 
 /* An empty node: level, index and draws 0, no figure defined, sums and counts 0. NULL: out of memory. */

@@ -397,6 +397,28 @@ static void read_counts(struct cursor *cursor, struct node *node)
         cursor_fail(cursor, "zeros in the long form");
 }
 
+/* One NaN only, so that equal nodes have equal bytes. */
+static bool is_kept_value(double value)
+{
+    static const double undefined = NAN;
+    return isfinite(value) || memcmp(&value, &undefined, sizeof value) == 0;
+}
+
+/* Draws that failed are infinite throughout, and as many as the head says. */
+static void check_kept(struct cursor *cursor, const struct node *node)
+{
+    const size_t width = node->shape.width;
+    uint64_t failed = 0;
+    for (const double *draw = node->kept; draw < node->kept + node->draws * width; draw += width) {
+        const bool draw_failed = draw[0] == INFINITY;
+        failed += draw_failed;
+        for (size_t at = 0; at < width; at++)
+            if (draw_failed ? draw[at] != INFINITY : !is_kept_value(draw[at]))
+                cursor_fail(cursor, "a kept value that is none");
+    }
+    if (failed != node->failed_draws) cursor_fail(cursor, "other kept draws failed than it says");
+}
+
 /* No memory is taken before as many bytes are seen. */
 static void read_kept(struct cursor *cursor, struct node *node)
 {
@@ -409,8 +431,12 @@ static void read_kept(struct cursor *cursor, struct node *node)
     if (cursor->error) return;
     struct span bytes = read_double_bytes(cursor, node->draws * node->shape.width);
     if (cursor->error) return;
-    if (!node_set_draws(node, node->draws)) cursor_fail(cursor, "out of memory");
-    else memcpy(node->kept, bytes.data, bytes.size);
+    if (!node_set_draws(node, node->draws)) {
+        cursor_fail(cursor, "out of memory");
+        return;
+    }
+    memcpy(node->kept, bytes.data, bytes.size);
+    check_kept(cursor, node);
 }
 
 static void read_study(struct reader *reader)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "message.h"
 #include "node.h"
 #include "population.h"
 
@@ -335,6 +336,23 @@ static bool lay_out_study(struct plan *plan, const struct complaint *complaint)
     return true;
 }
 
+/* A root travels as one message: what its tallies and sums may take there, the kept values cannot. */
+static bool check_kept(const struct plan *plan, const struct complaint *complaint)
+{
+    enum { FIGURE_BYTES = 1024, SUM_BYTES = 9, AROUND_BYTES = 1 << 20 };
+    const struct node_shape *shape = &plan->shape;
+    if (shape->width == 0 || plan->sweep->draws == 1) return true;
+    const size_t room = MESSAGE_BYTES_MAX - AROUND_BYTES, draw_bytes = shape->width * sizeof(double);
+    const size_t taken = shape->figures * FIGURE_BYTES + (shape->sums + shape->counts) * SUM_BYTES;
+    const uint64_t most = taken < room ? (room - taken) / draw_bytes : 0;
+    if (plan->sweep->draws <= most) return true;
+    return complain(complaint,
+                    "%" PRIu64 " draws with %zu kept figures each are more than one result can hold, beside %zu other "
+                    "figures: at most %" PRIu64 " draws; or study fewer measures, areas or scenarios, or do not keep "
+                    "the draws",
+                    plan->sweep->draws, shape->width, shape->figures, most);
+}
+
 static uint32_t choose_block_draws(const struct plan *plan)
 {
     if (plan->sweep->method == DESIGN_POINT) return 1;
@@ -400,7 +418,8 @@ static bool fill(struct plan *plan, const struct complaint *complaint)
     find_varying(plan);
     if (!make_areas(plan, complaint)) return false;
     return open_run(plan, complaint) && choose_figures(plan, complaint) && choose_answers(plan, complaint) &&
-           count_figures(plan, complaint) && check_columns(plan, complaint) && lay_out_study(plan, complaint);
+           count_figures(plan, complaint) && check_columns(plan, complaint) && lay_out_study(plan, complaint) &&
+           check_kept(plan, complaint);
 }
 
 struct plan *plan_new(struct sweep *sweep, const struct population *population, const struct model *model, char *why,
