@@ -1,11 +1,11 @@
 #include "headline.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "registry.h"
+#include "words.h"
 
 #define CELL_BYTES 160
 #define COLUMNS    3 /* the baseline, a scenario, their difference */
@@ -65,16 +65,6 @@ struct block {
     size_t count;
     const struct lines *lines;
 };
-
-static void __attribute__((format(printf, 2, 3))) print(struct buffer *out, const char *format, ...)
-{
-    char text[512];
-    va_list values;
-    va_start(values, format);
-    int size = vsnprintf(text, sizeof text, format, values);
-    va_end(values);
-    if (size > 0) buffer_append(out, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
-}
 
 static int find_england(const struct plan *plan)
 {
@@ -149,10 +139,10 @@ static size_t width_of(const struct block *block, size_t column)
 static void print_line(const char *title, const char *cells, size_t cell_bytes, const size_t *widths, size_t count,
                        struct buffer *out)
 {
-    print(out, "  %-36s", title);
+    word_print(out, "  %-36s", title);
     for (size_t column = 0; column < count; column++)
-        print(out, "  %*s", (int)widths[column], cells + column * cell_bytes);
-    print(out, "\n");
+        word_print(out, "  %*s", (int)widths[column], cells + column * cell_bytes);
+    word_print(out, "\n");
 }
 
 static void print_block(const struct block *block, struct buffer *out)
@@ -198,8 +188,9 @@ void headline_write(const struct plan *plan, const struct node *root, struct buf
     if (england < 0) return;
     struct lines chosen;
     choose_lines(plan->model, &chosen);
-    print(out, "England, %u years from %u/%02u%s\n", plan->sweep->years, plan->sweep->first_year / 100,
-          plan->sweep->first_year % 100, root->draws == 1 ? "" : ": mean (5 % to 95 % of draws, where they differ)");
+    word_print(out, "England, %u years from %u/%02u%s\n", plan->sweep->years, plan->sweep->first_year / 100,
+               plan->sweep->first_year % 100,
+               root->draws == 1 ? "" : ": mean (5 % to 95 % of draws, where they differ)");
     if (plan->sweep->scenario_count == 1) write_block(plan, root, &chosen, england, 0, out);
     for (size_t scenario = 1; scenario < plan->sweep->scenario_count; scenario++)
         write_block(plan, root, &chosen, england, scenario, out);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scenario.h"
+#include "design.h"
 #include "utf8.h"
 
 #define ATTRIBUTION                                                                                                    \
@@ -98,7 +98,7 @@ bool manifest_write(const struct manifest *manifest, struct buffer *out)
     json_object_set_new(root, "population", describe_population(sweep));
     json_object_set_new(root, "years", json_integer(sweep->years));
     json_object_set_new(root, "first_year", json_integer(sweep->first_year));
-    json_object_set_new(root, "design", json_string(scenario_design_name(sweep->method)));
+    json_object_set_new(root, "design", json_string(design_method_names[sweep->method]));
     json_object_set_new(root, "seed", describe_seed(sweep->seed));
     json_object_set_new(root, "draws", json_integer((json_int_t)sweep->draws));
     json_object_set_new(root, "failed_draws", json_integer((json_int_t)manifest->failed_draws));

@@ -30,7 +30,8 @@ enum {
     TAKE_NAME,
     TAKE_FORMAT,
     TAKE_MODEL,
-    TAKE_MODELS
+    TAKE_MODELS,
+    TAKE_TABLE
 };
 
 struct known {
@@ -58,6 +59,7 @@ static const struct known known[] = {
      "entitlement (the default), no-op, or the path of a model of your own"},
     {"models", "DIR", TAKE_MODELS, OPTION_MODELS, "folder of the shared objects that a sweep may name as its model"},
     {"format", "csv|json", TAKE_FORMAT, OPTION_FORMAT, "what to print (default csv)"},
+    {"table", "NAME", TAKE_TABLE, OPTION_FORMAT, "rollup or sensitivity (default rollup; into a folder, both)"},
     {"broker", "ENDPOINT", TAKE_BROKER, OPTION_BROKER, "the broker, tcp://HOST:PORT (or GOLDTHREAD_BROKER)"},
     {"aggregator", "ENDPOINT", TAKE_AGGREGATOR, OPTION_AGGREGATOR,
      "the aggregator, when the broker's word does not do (or GOLDTHREAD_AGGREGATOR)"},
@@ -124,6 +126,14 @@ static bool take_format(struct options *options, const char *text, char *why, si
     return false;
 }
 
+static bool take_table(struct options *options, const char *text, char *why, size_t why_bytes)
+{
+    options->table = text;
+    if (strcmp(text, "rollup") == 0 || strcmp(text, "sensitivity") == 0) return true;
+    snprintf(why, why_bytes, "--table %.32s: allowed are rollup, sensitivity", text);
+    return false;
+}
+
 static bool take_set(struct options *options, const char *text, char *why, size_t why_bytes)
 {
     struct scenario_overrides *overrides = &options->overrides;
@@ -142,6 +152,8 @@ static bool take(struct options *options, int code, const char *text, char *why,
         return take_workers(options, text, why, why_bytes);
     case TAKE_FORMAT:
         return take_format(options, text, why, why_bytes);
+    case TAKE_TABLE:
+        return take_table(options, text, why, why_bytes);
     case TAKE_PRIORITY:
         return take_share(&options->priority, "priority", text, 0, MESSAGE_PRIORITY_MAX, why, why_bytes);
     case TAKE_WEIGHT:

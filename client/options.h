@@ -44,7 +44,7 @@ struct options {
     const char *population, *out, *broker, *aggregator, *keys, *role, *name;
     uint32_t workers;          /* 0: as many as there are processors */
     uint32_t priority, weight; /* weight 0: not given */
-    const char *tenant, *model, *models;
+    const char *tenant, *model, *models, *table;
     bool json, quiet;
     enum options_format format;
 };

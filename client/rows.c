@@ -66,6 +66,14 @@ static bool read_columns(const struct csv_row *row, struct columns *columns)
     return true;
 }
 
+static bool is_number(const char *column)
+{
+    static const char *const numbers[] = {"value", "estimate", "low", "high", "n"};
+    for (size_t at = 0; at < sizeof numbers / sizeof *numbers; at++)
+        if (strcmp(column, numbers[at]) == 0) return true;
+    return false;
+}
+
 static bool put_row(const struct columns *columns, const struct csv_row *row, struct buffer *out)
 {
     if (row->count != columns->count) return false;
@@ -76,7 +84,7 @@ static bool put_row(const struct columns *columns, const struct csv_row *row, st
         put(out, at ? "," : "");
         put_string(out, columns->names[at]);
         put(out, ":");
-        if (strcmp(columns->names[at], "value") != 0) put_string(out, text);
+        if (!is_number(columns->names[at])) put_string(out, text);
         else if (!put_value(out, text)) return false;
     }
     put(out, "}");

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analysis.h"
+#include "design.h"
 #include "plan.h"
 #include "reader.h"
 #include "registry.h"
@@ -16,15 +17,8 @@
 #include "words.h"
 #include "yaml.h"
 
-static const char *const design_names[] = {"point",           "random", "sobol",    "one_at_a_time", "grid",
-                                           "latin_hypercube", "morris", "saltelli", "derivative",    "shapley"};
 static const char *const area_names[] = {"england", "region", "local_authority", "school"};
 static const double default_quantiles[] = {0.05, 0.25, 0.5, 0.75, 0.95};
-
-const char *scenario_design_name(enum design_method method)
-{
-    return design_names[method];
-}
 
 const char *scenario_area_name(enum area_level level)
 {
@@ -244,8 +238,8 @@ static void read_uncertain(struct reader *reader, const struct yaml_node *root)
 
 static bool find_design(const char *text, enum design_method *method)
 {
-    for (size_t at = 0; at < COUNT_OF(design_names); at++)
-        if (word_matches(text, design_names[at])) {
+    for (size_t at = 0; at < DESIGN_METHOD_COUNT; at++)
+        if (word_matches(text, design_method_names[at])) {
             *method = (enum design_method)at;
             return true;
         }
@@ -256,7 +250,8 @@ static void read_method(struct reader *reader, const struct yaml_node *node)
 {
     char allowed[1024];
     if (node->kind == YAML_SCALAR && find_design(node->text, &reader->sweep->method)) return;
-    hint(node->kind == YAML_SCALAR ? node->text : "", design_names, COUNT_OF(design_names), allowed, sizeof allowed);
+    hint(node->kind == YAML_SCALAR ? node->text : "", design_method_names, DESIGN_METHOD_COUNT, allowed,
+         sizeof allowed);
     fault(reader, node, "no design is called `%.64s`%s", kind_name(node), allowed);
 }
 
@@ -390,7 +385,7 @@ static void override(struct reader *reader, const struct scenario_overrides *ove
     char allowed[1024];
     for (size_t at = 0; at < overrides->set_count; at++) override_set(reader, overrides->sets[at]);
     if (overrides->design && !find_design(overrides->design, &sweep->method)) {
-        hint(overrides->design, design_names, COUNT_OF(design_names), allowed, sizeof allowed);
+        hint(overrides->design, design_method_names, DESIGN_METHOD_COUNT, allowed, sizeof allowed);
         fault_option(reader, "--design: no design is called `%.64s`%s", overrides->design, allowed);
     }
     if (overrides->draws && (!word_whole(overrides->draws, SWEEP_DRAWS_MAX, &sweep->draws) || sweep->draws == 0))

@@ -54,8 +54,5 @@ struct scenario_file *scenario_read(struct span bytes, const char *file, const s
                                     const struct scenario_models *models, char *why);
 void scenario_free(struct scenario_file *scenario);
 
-/* "sobol" for DESIGN_SOBOL, and so on. */
-const char *scenario_design_name(enum design_method method);
-
 /* "local_authority" for AREA_AUTHORITY, and so on. */
 const char *scenario_area_name(enum area_level level);

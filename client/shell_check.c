@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "block.h"
+#include "design.h"
 #include "digest.h"
 #include "process.h"
 #include "progress.h"
@@ -156,7 +157,7 @@ static void print_plan(const struct job *job, uint32_t workers, const struct sam
         printf("model file %s, SHA-256 %s\n", job->model_path, id);
     }
     printf("design     %s, %u draw%s a block\noutputs    %s figures for %zu areas, %u years\n",
-           scenario_design_name(sweep->method), sweep->draws_per_block, sweep->draws_per_block == 1 ? "" : "s", figures,
+           design_method_names[sweep->method], sweep->draws_per_block, sweep->draws_per_block == 1 ? "" : "s", figures,
            job->plan->area_count, sweep->years);
     print_scenarios(job);
     print_uncertain(sweep);
@@ -213,7 +214,7 @@ static enum exit_status print_json(const struct job *job, uint32_t workers, cons
         json_object_set_new(root, "model_sha256", json_string(id));
     }
     json_object_set_new(root, "population", json_string(sweep->population_name));
-    json_object_set_new(root, "design", json_string(scenario_design_name(sweep->method)));
+    json_object_set_new(root, "design", json_string(design_method_names[sweep->method]));
     json_object_set_new(root, "draws", json_integer((json_int_t)sweep->draws));
     json_object_set_new(root, "rows", json_integer(job->plan->study.rows));
     json_object_set_new(root, "model_runs", json_integer((json_int_t)job_model_runs(job)));

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "scenario.h"
+#include "design.h"
+#include "sensitivity_table.h"
 #include "table.h"
 #include "uncertainty.h"
 
@@ -24,7 +25,10 @@ static const char schema[] =
     " distribution TEXT, status TEXT NOT NULL, source TEXT NOT NULL, meaning TEXT NOT NULL);"
     "CREATE TABLE rollup (scenario TEXT NOT NULL, area_code TEXT NOT NULL, area TEXT NOT NULL, phase TEXT NOT NULL,"
     " fsm6_quintile TEXT NOT NULL, year TEXT NOT NULL, measure TEXT NOT NULL, unit TEXT NOT NULL,"
-    " statistic TEXT NOT NULL, value REAL);";
+    " statistic TEXT NOT NULL, value REAL);"
+    "CREATE TABLE sensitivity (scenario TEXT NOT NULL, area_code TEXT NOT NULL, area TEXT NOT NULL,"
+    " measure TEXT NOT NULL, unit TEXT NOT NULL, year TEXT NOT NULL, \"index\" TEXT NOT NULL, parameter TEXT NOT NULL,"
+    " second_parameter TEXT NOT NULL, estimate REAL, low REAL, high REAL, n INTEGER NOT NULL, method TEXT NOT NULL);";
 
 static void bind_text(sqlite3_stmt *insert, int at, const char *text)
 {
@@ -73,7 +77,7 @@ static bool write_run(sqlite3 *database, const struct manifest *run)
     for (int at = 0; at < 9; at++) bind_text(insert, at + 1, texts[at]);
     sqlite3_bind_int64(insert, 10, sweep->years);
     sqlite3_bind_int64(insert, 11, sweep->first_year);
-    bind_text(insert, 12, scenario_design_name(sweep->method));
+    bind_text(insert, 12, design_method_names[sweep->method]);
     bind_text(insert, 13, seed);
     sqlite3_bind_int64(insert, 14, (sqlite3_int64)sweep->draws);
     sqlite3_bind_int64(insert, 15, (sqlite3_int64)run->failed_draws);
@@ -146,6 +150,28 @@ static bool write_rollup(sqlite3 *database, const struct plan *plan, const struc
     return sound;
 }
 
+static bool write_estimate(void *context, const struct sensitivity_row *row)
+{
+    sqlite3_stmt *insert = context;
+    int at = 1;
+    for (; at <= SENSITIVITY_TEXTS; at++) bind_text(insert, at, row->texts[at - 1]);
+    bind_number(insert, at++, row->estimate);
+    bind_number(insert, at++, row->low);
+    bind_number(insert, at++, row->high);
+    sqlite3_bind_int64(insert, at++, (sqlite3_int64)row->n);
+    bind_text(insert, at, row->method);
+    return finish_row(insert);
+}
+
+static bool write_sensitivity(sqlite3 *database, const struct plan *plan, const struct node *root)
+{
+    if (plan->study.target_count == 0) return true;
+    sqlite3_stmt *insert = prepare(database, "INSERT INTO sensitivity VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+    bool sound = insert && sensitivity_rows(plan, root, write_estimate, insert);
+    sqlite3_finalize(insert);
+    return sound;
+}
+
 static void sync_file(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -161,7 +187,8 @@ bool database_write(const char *path, const struct manifest *run, const struct p
     bool sound = sqlite3_open(path, &database) == SQLITE_OK &&
                  sqlite3_exec(database, schema, NULL, NULL, NULL) == SQLITE_OK && write_run(database, run) &&
                  write_scenarios(database, run->sweep) && write_parameters(database, plan) &&
-                 write_rollup(database, plan, root) && sqlite3_exec(database, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+                 write_rollup(database, plan, root) && write_sensitivity(database, plan, root) &&
+                 sqlite3_exec(database, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
     if (!sound) snprintf(why, why_bytes, "%s: %s", path, database ? sqlite3_errmsg(database) : "out of memory");
     sound = sqlite3_close(database) == SQLITE_OK && sound;
     if (sound) sync_file(path);

@@ -12,10 +12,12 @@
 
 #include "node.h"
 #include "rows.h"
+#include "sensitivity_table.h"
 #include "shell_database.h"
 #include "shell_files.h"
 
 #define ROLLUP_NAME       "rollup.csv"
+#define SENSITIVITY_NAME  "sensitivity.csv"
 #define DATABASE_NAME     "results.db"
 #define SCENARIO_NAME     "sweep.yaml"
 #define NAMES_MAX         100
@@ -122,6 +124,19 @@ static bool write_database(struct output *output, const char *folder, const stru
     return sound;
 }
 
+static bool write_sensitivity(struct manifest *manifest, const char *folder, const struct job *job,
+                              const struct node *root, char *why, size_t why_bytes)
+{
+    struct buffer csv = {0};
+    if (job->plan->study.target_count == 0) return true;
+    bool sound = sensitivity_csv(job->plan, root, &csv);
+    if (!sound) snprintf(why, why_bytes, "out of memory");
+    sound = sound && file_write(folder, SENSITIVITY_NAME, buffer_span(&csv), why, why_bytes);
+    if (sound) add_file(manifest, SENSITIVITY_NAME, buffer_span(&csv), rows_count(buffer_span(&csv)));
+    buffer_free(&csv);
+    return sound;
+}
+
 static bool write_files(struct output *output, const char *folder, const struct job *job, const struct node *root,
                         struct span csv, char *why, size_t why_bytes)
 {
@@ -130,6 +145,7 @@ static bool write_files(struct output *output, const char *folder, const struct 
     size_t rows = rows_count(csv);
     add_file(manifest, ROLLUP_NAME, csv, rows);
     bool sound = file_write(folder, ROLLUP_NAME, csv, why, why_bytes) &&
+                 write_sensitivity(manifest, folder, job, root, why, why_bytes) &&
                  write_database(output, folder, job, root, rows, why, why_bytes) &&
                  file_write(folder, SCENARIO_NAME, buffer_span(&job->file), why, why_bytes);
     if (!sound) return false;

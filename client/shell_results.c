@@ -8,6 +8,7 @@
 #include "population.h"
 #include "population_codec.h"
 #include "rows.h"
+#include "sensitivity_table.h"
 #include "shell_commands.h"
 #include "shell_files.h"
 #include "shell_job.h"
@@ -16,7 +17,6 @@
 #include "sweep_codec.h"
 #include "table.h"
 
-#define ROLLUP_NAME "rollup.csv"
 #define PIECE_BYTES 512
 
 static enum exit_status fail(const char *what, const char *why)
@@ -25,30 +25,71 @@ static enum exit_status fail(const char *what, const char *why)
     return STATUS_FAILED;
 }
 
-static enum exit_status put_out(const struct options *options, struct span bytes)
+/* The tables of a run; one that it does not have is empty. */
+enum table { TABLE_ROLLUP, TABLE_SENSITIVITY, TABLE_COUNT };
+static const char *const table_names[TABLE_COUNT] = {"rollup", "sensitivity"};
+
+struct tables {
+    struct buffer csv[TABLE_COUNT];
+};
+
+static void free_tables(struct tables *tables)
 {
-    const char *name = options->format == FORMAT_JSON ? "rollup.json" : ROLLUP_NAME;
-    char why[PATH_MAX + 256];
+    for (size_t at = 0; at < TABLE_COUNT; at++) buffer_free(&tables->csv[at]);
+}
+
+static void name_file(enum table table, const char *ending, char name[MANIFEST_NAME_BYTES])
+{
+    snprintf(name, MANIFEST_NAME_BYTES, "%s.%s", table_names[table], ending);
+}
+
+static enum exit_status put_out(const struct options *options, enum table table, struct span bytes)
+{
+    char why[PATH_MAX + 256], name[MANIFEST_NAME_BYTES];
+    name_file(table, options->format == FORMAT_JSON ? "json" : "csv", name);
     if (!options->out) {
         fwrite(bytes.data, 1, bytes.size, stdout);
         return STATUS_DONE;
     }
+    return file_write(options->out, name, bytes, why, sizeof why) ? STATUS_DONE : fail("", why);
+}
+
+static enum exit_status put_table(const struct options *options, enum table table, struct span csv)
+{
+    if (options->format == FORMAT_CSV) return put_out(options, table, csv);
+    struct buffer json = {0};
+    char why[256] = "out of memory";
+    enum exit_status status = rows_to_json(csv, &json, why, sizeof why) ? put_out(options, table, buffer_span(&json))
+                                                                        : fail(table_names[table], why);
+    buffer_free(&json);
+    return status;
+}
+
+static enum exit_status make_folder(const struct options *options)
+{
+    char why[PATH_MAX + 256];
     if (folder_look(options->out) == FOLDER_FULL) {
         fail(options->out, "the folder is not empty; give a new or an empty one");
         return STATUS_USAGE;
     }
-    if (!folder_make(options->out, 0777, why, sizeof why)) return fail("", why);
-    return file_write(options->out, name, bytes, why, sizeof why) ? STATUS_DONE : fail("", why);
+    return folder_make(options->out, 0777, why, sizeof why) ? STATUS_DONE : fail("", why);
 }
 
-static enum exit_status print_rollup(const struct options *options, struct span csv)
+/* Into a folder go all tables, to standard output goes the rollup, unless --table says which. */
+static bool is_wanted(const struct options *options, enum table table)
 {
-    if (options->format == FORMAT_CSV) return put_out(options, csv);
-    struct buffer json = {0};
-    char why[256] = "out of memory";
-    enum exit_status status =
-        rows_to_json(csv, &json, why, sizeof why) ? put_out(options, buffer_span(&json)) : fail(ROLLUP_NAME, why);
-    buffer_free(&json);
+    if (options->table) return strcmp(options->table, table_names[table]) == 0;
+    return options->out || table == TABLE_ROLLUP;
+}
+
+static enum exit_status put_tables(const struct options *options, const struct tables *tables)
+{
+    if (options->table && tables->csv[TABLE_SENSITIVITY].size == 0 && is_wanted(options, TABLE_SENSITIVITY))
+        return fail(options->operand, "the sweep has no study, so there is no table `sensitivity`");
+    enum exit_status status = options->out ? make_folder(options) : STATUS_DONE;
+    for (size_t at = 0; at < TABLE_COUNT && status == STATUS_DONE; at++)
+        if (is_wanted(options, (enum table)at) && tables->csv[at].size > 0)
+            status = put_table(options, (enum table)at, buffer_span(&tables->csv[at]));
     return status;
 }
 
@@ -60,25 +101,41 @@ static bool is_digest_of(const struct manifest_read *manifest, struct span csv)
     return strcmp(hex, manifest->digest) == 0;
 }
 
+static void keep_table(struct tables *tables, const char *file, struct buffer *bytes)
+{
+    for (size_t at = 0; at < TABLE_COUNT; at++) {
+        char name[MANIFEST_NAME_BYTES];
+        name_file((enum table)at, "csv", name);
+        if (strcmp(file, name) != 0 || tables->csv[at].size > 0) continue;
+        tables->csv[at] = *bytes;
+        *bytes = (struct buffer){0};
+    }
+}
+
+/* Every file of the folder is held against the manifest. */
+static bool check_folder(const struct options *options, const struct manifest_read *manifest, struct tables *tables,
+                         char *why, size_t why_bytes)
+{
+    for (size_t at = 0; at < manifest->file_count; at++) {
+        struct buffer bytes = {0};
+        bool sound = output_check_file(options->operand, &manifest->files[at], &bytes, why, why_bytes);
+        if (sound) keep_table(tables, manifest->files[at].name, &bytes);
+        buffer_free(&bytes);
+        if (!sound) return false;
+    }
+    if (tables->csv[TABLE_ROLLUP].size == 0) snprintf(why, why_bytes, "the manifest lists no rollup.csv");
+    else if (is_digest_of(manifest, buffer_span(&tables->csv[TABLE_ROLLUP]))) return true;
+    else snprintf(why, why_bytes, "the manifest's digest is not that of rollup.csv");
+    return false;
+}
+
 static enum exit_status read_folder(const struct options *options, const struct manifest_read *manifest)
 {
-    struct buffer csv = {0};
-    char why[PIECE_BYTES] = "the manifest lists no " ROLLUP_NAME;
-    bool sound = true, found = false;
-    for (size_t at = 0; sound && at < manifest->file_count; at++) {
-        struct buffer bytes = {0};
-        sound = output_check_file(options->operand, &manifest->files[at], &bytes, why, sizeof why);
-        bool is_rollup = strcmp(manifest->files[at].name, ROLLUP_NAME) == 0;
-        found = found || is_rollup;
-        if (is_rollup && sound) csv = bytes;
-        else buffer_free(&bytes);
-    }
-    if (sound && found && !is_digest_of(manifest, buffer_span(&csv))) {
-        sound = false;
-        snprintf(why, sizeof why, "the manifest's digest is not that of " ROLLUP_NAME);
-    }
-    enum exit_status status = sound && found ? print_rollup(options, buffer_span(&csv)) : fail(options->operand, why);
-    buffer_free(&csv);
+    struct tables tables = {0};
+    char why[PIECE_BYTES];
+    bool sound = check_folder(options, manifest, &tables, why, sizeof why);
+    enum exit_status status = sound ? put_tables(options, &tables) : fail(options->operand, why);
+    free_tables(&tables);
     return status;
 }
 
@@ -157,10 +214,12 @@ static enum exit_status fetch_root(struct talk *talk, const struct digest *id, s
 
 static enum exit_status print_remote(const struct options *options, const struct remote *remote)
 {
-    struct buffer csv = {0};
-    enum exit_status status = table_csv(remote->plan, remote->root, &csv) ? print_rollup(options, buffer_span(&csv))
-                                                                          : fail("", "out of memory");
-    buffer_free(&csv);
+    struct tables tables = {0};
+    bool sound = table_csv(remote->plan, remote->root, &tables.csv[TABLE_ROLLUP]);
+    if (sound && remote->plan->study.target_count > 0)
+        sound = sensitivity_csv(remote->plan, remote->root, &tables.csv[TABLE_SENSITIVITY]);
+    enum exit_status status = sound ? put_tables(options, &tables) : fail("", "out of memory");
+    free_tables(&tables);
     return status;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "drivers.h"
 #include "headline.h"
 #include "process.h"
 #include "shell_cluster.h"
@@ -79,7 +80,8 @@ static json_t *hex(const struct digest *digest)
     return json_string(text);
 }
 
-static enum exit_status print_json(const struct output *output, const struct job *job, const struct report *report)
+static enum exit_status print_json(const struct output *output, const struct job *job, const struct drivers *drivers,
+                                   const struct report *report)
 {
     json_t *root = json_object(), *blocks = json_object();
     json_object_set_new(blocks, "done", json_integer((json_int_t)report->done));
@@ -95,15 +97,17 @@ static enum exit_status print_json(const struct output *output, const struct job
     json_object_set_new(root, "seconds", json_real(report->seconds));
     json_object_set_new(root, "workers", json_integer(report->workers));
     json_object_set_new(root, "files", list_files(output));
+    if (job->plan->study.target_count > 0 || drivers->failed) drivers_describe(drivers, root);
     return json_print(root, 6);
 }
 
 static void print_text(const struct output *output, const struct job *job, const struct node *root,
-                       const struct report *report)
+                       const struct drivers *drivers, const struct report *report)
 {
     struct buffer table = {0};
     char id[DIGEST_HEX_BYTES], runs[32];
     headline_write(job->plan, root, &table);
+    drivers_write(drivers, &table);
     fwrite(table.data, 1, table.size, stdout);
     buffer_free(&table);
     progress_count(job_model_runs(job), runs, sizeof runs);
@@ -126,6 +130,23 @@ static enum exit_status report_failed_draws(const struct node *root)
             "values of parameters\n",
             (unsigned long long)root->failed_draws, (unsigned long long)root->draws);
     return root->failed_draws < root->draws ? STATUS_DONE : STATUS_FAILED;
+}
+
+static enum exit_status print(const struct output *output, const struct job *job, const struct node *root,
+                              const struct report *report, const struct options *options)
+{
+    struct drivers drivers;
+    enum exit_status status = STATUS_DONE;
+    if (!drivers_find(&drivers, job->plan, root)) {
+        fprintf(stderr, "goldthread run: out of memory\n");
+        status = STATUS_FAILED;
+    } else if (options->json) {
+        status = print_json(output, job, &drivers, report);
+    } else {
+        print_text(output, job, root, &drivers, report);
+    }
+    drivers_free(&drivers);
+    return status;
 }
 
 /* Renders the table here and compares it with the digest that the aggregator made: the figures that are
@@ -153,9 +174,7 @@ static enum exit_status finish(struct cluster *cluster, const struct job *job, c
                             .cached = cluster->progress.at_start,
                             .workers = cluster->worker_count,
                             .seconds = (double)(clock_ms() - cluster->start_ms) / 1000};
-    if (options->json) return print_json(&output, job, &report);
-    print_text(&output, job, cluster->root, &report);
-    return STATUS_DONE;
+    return print(&output, job, cluster->root, &report, options);
 }
 
 static enum cluster_status follow(struct cluster *cluster, const struct options *options)

@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,4 +101,14 @@ bool word_whole(const char *text, uint64_t max, uint64_t *value)
     if (errno || number > max) return false;
     *value = number;
     return true;
+}
+
+void word_print(struct buffer *out, const char *format, ...)
+{
+    char text[512];
+    va_list values;
+    va_start(values, format);
+    int size = vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    if (size > 0) buffer_append(out, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
 }

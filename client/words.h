@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bytes.h"
+
 /* Edits (a letter put in, left out, changed, or two neighbours swapped) that turn one word into the
  * other. Words of 64 bytes or more count as far apart. */
 size_t word_distance(const char *a, const char *b);
@@ -24,3 +26,6 @@ bool word_number(const char *text, double *value);
 
 /* A whole number of decimal digits, at most `max`. */
 bool word_whole(const char *text, uint64_t max, uint64_t *value);
+
+/* Appends formatted text, at most 511 bytes of it. */
+void word_print(struct buffer *out, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -496,6 +496,29 @@ Test(cli, a_sweep_is_submitted_followed_and_fetched)
     stop_servers(&servers);
 }
 
+Test(cli, a_study_is_fetched_with_its_table)
+{
+    struct servers servers = start_servers();
+    setenv("GOLDTHREAD_BROKER", servers.broker_endpoint, 1);
+    write_text("study.yaml", "sweep: study\nscenarios: [{name: base}]\ndesign: {method: saltelli, draws: 256}\n"
+                             "uncertain: {effect.attainment_sd: {triangular: [0, 0.05, 0.12]}}\n"
+                             "sensitivity: [leavers_fte]\noutputs: {areas: [england], measures: [leavers_fte]}\n");
+    struct ran id = GOLDTHREAD("submit", "study.yaml");
+    cr_assert_eq(id.status, 0, "%s", id.err);
+    id.out[64] = '\0';
+    struct ran watch = GOLDTHREAD("watch", id.out);
+    cr_expect_eq(watch.status, 0, "%s%s", watch.out, watch.err);
+    struct ran run = GOLDTHREAD("run", "study.yaml", "--quiet", "--out", "local");
+    cr_assert_eq(run.status, 0, "%s", run.err);
+    char *expected = read_text("local/sensitivity.csv");
+    struct ran table = GOLDTHREAD("results", id.out, "--table", "sensitivity");
+    cr_expect_str_eq(table.out, expected, "%s", table.err);
+    free(expected);
+    struct ran *all[] = {&id, &watch, &run, &table};
+    for (size_t at = 0; at < COUNT(all); at++) ran_free(all[at]);
+    stop_servers(&servers);
+}
+
 Test(cli, a_sweep_is_cancelled)
 {
     struct servers servers = start_servers();

@@ -1,5 +1,6 @@
 /* Studies: what `check` and `run` say of the drivers of a figure. */
 #include <criterion/criterion.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,5 +61,94 @@ Test(sensitivity, the_forecast_size_of_the_result_is_about_right)
     cr_expect(forecast > bytes / 2 && forecast < bytes * 2, "%lld of %lld bytes", forecast, bytes);
     json_decref(manifest);
     free(text);
+    ran_free(&ran);
+}
+
+/* The rows of a CSV file below its header that hold a text. */
+static size_t count_rows(const char *csv, const char *text)
+{
+    size_t count = 0;
+    for (const char *at = csv ? strchr(csv, '\n') : NULL; at && at[1]; at = strchr(at + 1, '\n')) {
+        const char *found = strstr(at + 1, text);
+        count += found && found < strchr(at + 1, '\n');
+    }
+    return count;
+}
+
+/* Estimates that are not NULL in a results.db; -1: there is no such table. */
+static int estimates_in(const char *path)
+{
+    sqlite3 *database;
+    sqlite3_stmt *query = NULL;
+    int count = -1;
+    if (sqlite3_open_v2(path, &database, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(database, "SELECT count(estimate) FROM sensitivity", -1, &query, NULL) == SQLITE_OK &&
+        sqlite3_step(query) == SQLITE_ROW)
+        count = sqlite3_column_int(query, 0);
+    sqlite3_finalize(query);
+    sqlite3_close(database);
+    return count;
+}
+
+Test(sensitivity, a_study_has_its_own_table_beside_the_rollup)
+{
+    write_study("method: saltelli, draws: 1024");
+    struct ran ran = GOLDTHREAD("run", "study.yaml", "--quiet", "--json", "--out", "out");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    char *csv = read_text("out/sensitivity.csv"), *manifest = read_text("out/manifest.json");
+    cr_assert_not_null(csv);
+    cr_expect_eq(count_rows(csv, ",saltelli"), 10 * 2 * (1 + 3 + 2), "areas x measures x (mean, s1 with a dummy, st)");
+    cr_expect_eq(count_rows(csv, ",England,exchequer_ratio,ratio,all,st,effect.attainment_sd,,0."), 1);
+    cr_expect_not_null(strstr(manifest, "\"name\": \"sensitivity.csv\""));
+    cr_expect_not_null(strstr(manifest, "\"rows\": 120,"), "%s", manifest);
+    json_t *result = parse_json(ran.out), *first = json_array_get(json_object_get(result, "drivers"), 0);
+    cr_expect_eq(json_array_size(json_object_get(result, "drivers")), 2);
+    cr_expect_str_eq(json_text(first, "index"), "st");
+    cr_expect_str_eq(json_text(json_array_get(json_object_get(first, "top"), 0), "parameter"), "effect.attainment_sd");
+    cr_expect_eq(estimates_in("out/results.db"), 120);
+    json_decref(result);
+    free(csv);
+    free(manifest);
+    ran_free(&ran);
+}
+
+Test(sensitivity, results_give_the_table_that_is_asked_for)
+{
+    write_study("method: saltelli, draws: 512");
+    struct ran ran = GOLDTHREAD("run", "study.yaml", "--quiet", "--out", "out");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    ran_free(&ran);
+    char *csv = read_text("out/sensitivity.csv");
+    ran = GOLDTHREAD("results", "out", "--table", "sensitivity");
+    cr_expect_str_eq(ran.out, csv);
+    ran_free(&ran);
+    ran = GOLDTHREAD("results", "out", "--table", "sensitivity", "--format", "json");
+    json_t *rows = parse_json(ran.out);
+    cr_expect_eq(json_array_size(rows), 120);
+    cr_expect(json_is_number(json_object_get(json_array_get(rows, 0), "estimate")));
+    json_decref(rows);
+    ran_free(&ran);
+    ran = GOLDTHREAD("results", "out", "--out", "copy");
+    cr_expect(exists("copy/rollup.csv") && exists("copy/sensitivity.csv"));
+    ran_free(&ran);
+    ran = GOLDTHREAD("results", "out", "--table", "other");
+    cr_expect_eq(ran.status, 2);
+    ran_free(&ran);
+    free(csv);
+}
+
+Test(sensitivity, a_sweep_without_study_has_no_table_of_it)
+{
+    struct ran ran = GOLDTHREAD("run", GOLDTHREAD_SOURCE "/scenarios/golden-thread.yaml", "--draws", "64", "--quiet",
+                                "--json", "--out", "out");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    json_t *result = parse_json(ran.out);
+    cr_expect_null(json_object_get(result, "drivers"));
+    cr_expect_not(exists("out/sensitivity.csv"));
+    json_decref(result);
+    ran_free(&ran);
+    ran = GOLDTHREAD("results", "out", "--table", "sensitivity");
+    cr_expect_eq(ran.status, 1);
+    cr_expect_not_null(strstr(ran.err, "no study"), "%s", ran.err);
     ran_free(&ran);
 }

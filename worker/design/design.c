@@ -28,6 +28,19 @@ static const struct method {
     [DESIGN_SHAPLEY] = {shapley_shares, 2},
 };
 
+const char *const design_method_names[DESIGN_METHOD_COUNT] = {
+    [DESIGN_POINT] = "point",
+    [DESIGN_RANDOM] = "random",
+    [DESIGN_SOBOL] = "sobol",
+    [DESIGN_ONE_AT_A_TIME] = "one_at_a_time",
+    [DESIGN_GRID] = "grid",
+    [DESIGN_LATIN_HYPERCUBE] = "latin_hypercube",
+    [DESIGN_MORRIS] = "morris",
+    [DESIGN_SALTELLI] = "saltelli",
+    [DESIGN_DERIVATIVE] = "derivative",
+    [DESIGN_SHAPLEY] = "shapley",
+};
+
 uint64_t design_draw_count(const struct sweep *sweep)
 {
     uint32_t dimensions = sweep_dimensions(sweep);

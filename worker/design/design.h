@@ -10,6 +10,9 @@
 
 struct design;
 
+/* "one_at_a_time": as files and results name them. */
+extern const char *const design_method_names[DESIGN_METHOD_COUNT];
+
 /* Prepares quantile functions and tables. Borrows the sweep. NULL: `why` says why, out of memory or a
  * design that is impossible. The caller ends it with design_free(). */
 struct design *design_new(const struct sweep *sweep, char *why, size_t why_bytes);

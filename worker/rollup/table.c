@@ -322,8 +322,7 @@ struct csv_line {
     char text[LINE_BYTES];
 };
 
-/* Appends a field and a comma; quoted when it needs to be (RFC 4180). */
-static char *put_field(char *to, const char *field)
+char *table_field(char *to, const char *field)
 {
     if (!strpbrk(field, ",\"\r\n")) {
         size_t size = strlen(field);
@@ -353,7 +352,7 @@ static void put_prefix(struct csv_line *line, const struct table_row *row)
     const char *fields[] = {row->scenario, row->area_code, row->area,    row->phase,
                             row->quintile, row->year,      row->measure, row->unit};
     char *to = line->text;
-    for (size_t at = 0; at < sizeof fields / sizeof *fields; at++) to = put_field(to, fields[at]);
+    for (size_t at = 0; at < sizeof fields / sizeof *fields; at++) to = table_field(to, fields[at]);
     line->prefix_bytes = (size_t)(to - line->text);
     line->of = *row;
 }
@@ -362,7 +361,7 @@ static bool append_line(void *context, const struct table_row *row)
 {
     struct csv_line *line = context;
     if (!same_figure(&line->of, row)) put_prefix(line, row);
-    char *to = put_field(line->text + line->prefix_bytes, row->statistic);
+    char *to = table_field(line->text + line->prefix_bytes, row->statistic);
     table_number(row->value, to);
     size_t bytes = (size_t)(to - line->text) + strlen(to);
     line->text[bytes++] = '\n';

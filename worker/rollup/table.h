@@ -31,3 +31,7 @@ bool table_csv(const struct plan *plan, const struct node *root, struct buffer *
 
 /* The shortest decimal that reads back to the same double; `text` of at least 32 bytes. Empty for NaN. */
 void table_number(double value, char *text);
+
+/* Writes a field and a comma, and answers what is behind them; quoted when it needs to be (RFC 4180), which takes up
+ * to twice its bytes and three more. */
+char *table_field(char *to, const char *field);
