@@ -315,17 +315,20 @@ static void take_failed(const struct step *step, struct worker *worker, const st
     struct lease *lease = lending_find(step->broker, worker, message->failed.token);
     if (lease == NULL) return;
     struct ledger *ledger = &step->broker->sweeps[lease->sweep];
+    const enum message_cause cause = message->failed.cause;
     const struct block_range leased = lease->blocks;
     const struct block_range blocks = covers(leased, message->failed.blocks) ? message->failed.blocks : leased;
-    if (message->failed.cause == CAUSE_ERROR) lending_end_twin(step, lease);
+    const bool spared = cause == CAUSE_UNFIT && lending_spare(step, worker, ledger);
+    const bool counts = cause == CAUSE_ERROR || (cause == CAUSE_UNFIT && !spared);
+    if (counts) lending_end_twin(step, lease);
     lending_end(step->broker, lease);
-    if (message->failed.cause == CAUSE_SHUTDOWN) roster_limit(&step->broker->roster, worker, 0);
-    step->broker->counters.blocks_failed[message->failed.cause] += blocks.count;
+    if (cause == CAUSE_SHUTDOWN) roster_limit(&step->broker->roster, worker, 0);
+    step->broker->counters.blocks_failed[cause] += blocks.count;
     if (!ledger_is_open(ledger)) return;
-    if (message->failed.cause == CAUSE_OVERLAP) ledger_split(ledger, blocks);
-    if (message->failed.cause != CAUSE_ERROR) return;
-    note(step, NOTE_BLOCKS_FAILED, message->failed.text, &ledger->sweep, blocks);
-    lending_blame(step, ledger, blocks, &(struct blame){FAULT_ERROR, worker->instance, message->failed.text});
+    if (cause == CAUSE_OVERLAP) ledger_split(ledger, blocks);
+    if (counts || spared) note(step, NOTE_BLOCKS_FAILED, message->failed.text, &ledger->sweep, blocks);
+    if (counts)
+        lending_blame(step, ledger, blocks, &(struct blame){FAULT_ERROR, worker->instance, message->failed.text});
 }
 
 static void take_returned(const struct step *step, struct worker *worker, const struct message *message)
@@ -638,6 +641,13 @@ static void take_resume(const struct step *step, const struct message *message)
     accept(step, ledger, true);
 }
 
+/* Whoever wants a sweep tried again may have mended what workers lacked. */
+static void forget_unfit(struct broker *broker, const struct ledger *ledger)
+{
+    struct worker *worker = roster_first(&broker->roster);
+    for (; worker != NULL; worker = roster_next(&broker->roster, worker)) worker_set_fit(worker, &ledger->sweep);
+}
+
 static void take_retry(const struct step *step, const struct message *message)
 {
     struct ledger *ledger = ordered_sweep(step, &message->retry.sweep);
@@ -652,6 +662,7 @@ static void take_retry(const struct step *step, const struct message *message)
         note_sweep(step, NOTE_SWEEP_RESUMED, ledger);
     }
     ledger_retry(ledger);
+    forget_unfit(step->broker, ledger);
     accept(step, ledger, true);
 }
 

@@ -119,10 +119,10 @@ struct broker_effects {
 struct broker_counters {
     uint64_t sweeps_accepted, sweeps_forgotten;
     uint64_t leases_granted, leases_lapsed;
-    uint64_t leases_copied, leases_recalled;    /* because they were late */
-    uint64_t blocks_done;                       /* once each time a block becomes done */
-    uint64_t blocks_lost;                       /* done here, then found to be no longer held */
-    uint64_t blocks_failed[CAUSE_SHUTDOWN + 1]; /* by cause */
+    uint64_t leases_copied, leases_recalled; /* because they were late */
+    uint64_t blocks_done;                    /* once each time a block becomes done */
+    uint64_t blocks_lost;                    /* done here, then found to be no longer held */
+    uint64_t blocks_failed[CAUSE_UNFIT + 1]; /* by cause */
     uint64_t workers_joined, workers_lost;
 };
 

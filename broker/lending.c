@@ -78,24 +78,49 @@ void lending_end_twin(const struct step *step, const struct lease *lease)
 
 /* Failures. A worker that ends or falls silent may have been ended by a block of what it held. */
 
-/* Whether some worker is here that could be lent to and on which these blocks have not failed. The first
- * few of the roster tell: at most LEDGER_ATTEMPTS have met the fault. */
-static bool another_could_try(const struct broker *broker, const struct fault *fault, uint64_t instance)
+/* Whether some worker is here that could be lent to and has not said that it cannot compute this sweep. */
+static bool somebody_is_fit(const struct step *step, const struct ledger *ledger)
 {
-    const struct worker *worker = roster_first(&broker->roster);
-    for (; worker != NULL; worker = roster_next(&broker->roster, worker))
-        if (worker->instance != instance && !worker->draining && (fault == NULL || !fault_met(fault, worker->instance)))
-            return true;
+    const struct worker *worker = roster_first(&step->broker->roster);
+    for (; worker != NULL; worker = roster_next(&step->broker->roster, worker))
+        if (!worker->draining && !worker_is_unfit(worker, &ledger->sweep, step->now_ms)) return true;
+    return false;
+}
+
+/* Whether blocks of this sweep are not for this worker. Where nobody is fit somebody has to try, so that the
+ * sweep fails and says why. */
+static bool is_unfit(const struct step *step, const struct worker *worker, const struct ledger *ledger)
+{
+    return worker_is_unfit(worker, &ledger->sweep, step->now_ms) && somebody_is_fit(step, ledger);
+}
+
+/* Whether some worker is here that could be lent to and on which these blocks have not failed. The first
+ * few fit ones of the roster tell: at most LEDGER_ATTEMPTS have met the fault. */
+static bool another_could_try(const struct step *step, const struct ledger *ledger, const struct fault *fault,
+                              uint64_t instance)
+{
+    const struct worker *worker = roster_first(&step->broker->roster);
+    for (; worker != NULL; worker = roster_next(&step->broker->roster, worker)) {
+        if (worker->instance == instance || worker->draining) continue;
+        if (worker_is_unfit(worker, &ledger->sweep, step->now_ms)) continue;
+        if (fault == NULL || !fault_met(fault, worker->instance)) return true;
+    }
     return false;
 }
 
 void lending_blame(const struct step *step, struct ledger *ledger, struct block_range blocks, const struct blame *blame)
 {
-    const bool again = !another_could_try(step->broker, ledger_find_fault(ledger, blocks), blame->instance);
+    const bool again = !another_could_try(step, ledger, ledger_find_fault(ledger, blocks), blame->instance);
     if (!ledger_is_open(ledger)) return;
     if (ledger_fault(ledger, blocks, blame, again, step->now_ms)) return;
     change_state(step, ledger, SWEEP_FAILED);
     note_sweep(step, NOTE_SWEEP_FAILED, ledger);
+}
+
+bool lending_spare(const struct step *step, struct worker *worker, const struct ledger *ledger)
+{
+    worker_set_unfit(worker, &ledger->sweep, step->now_ms);
+    return somebody_is_fit(step, ledger);
 }
 
 void lending_lose(const struct step *step, struct lease *lease, enum fault_cause cause)
@@ -207,19 +232,22 @@ static struct lease *lend(const struct step *step, struct worker *worker, uint32
     return lease;
 }
 
-/* A worker that has nothing, and on which these blocks have not failed unless nobody else could try. fault:
- * NULL when they have not. */
-static struct worker *choose_for(const struct step *step, const struct fault *fault)
+/* A worker that has nothing and can compute the sweep, and on which these blocks have not failed unless nobody
+ * else could try. fault: NULL when they have not. */
+static struct worker *choose_for(const struct step *step, const struct ledger *ledger, const struct fault *fault)
 {
     struct broker *broker = step->broker;
-    struct worker *first = roster_waiting(&broker->roster, 0), *worker = first;
-    if (fault == NULL) return first;
-    for (uint32_t looks = 0; worker != NULL && looks <= LEDGER_ATTEMPTS; looks++) {
-        if (!fault_met(fault, worker->instance)) return worker;
+    struct worker *first = NULL, *worker = roster_waiting(&broker->roster, 0);
+    for (uint32_t looks = 0; worker != NULL && looks <= LEDGER_ATTEMPTS; looks += first != NULL) {
+        if (!is_unfit(step, worker, ledger)) {
+            if (fault == NULL || !fault_met(fault, worker->instance)) return worker;
+            if (first == NULL) first = worker;
+        }
         worker = roster_waiting_next(&broker->roster, worker);
     }
+    if (first == NULL) return NULL;
     const bool waited = fault->due_ms + LEDGER_PATIENCE_MS <= step->now_ms;
-    return first != NULL && (waited || !another_could_try(broker, fault, first->instance)) ? first : NULL;
+    return waited || !another_could_try(step, ledger, fault, first->instance) ? first : NULL;
 }
 
 /* A block under suspicion travels alone, so that no other is blamed for what it does. */
@@ -231,7 +259,7 @@ static void lend_suspects_of(const struct step *step, uint32_t sweep)
         const struct fault *fault = &ledger->faults[at];
         uint64_t block;
         while (has_room(step) && ledger_suspect(ledger, fault, step->now_ms, &block)) {
-            struct worker *worker = choose_for(step, fault);
+            struct worker *worker = choose_for(step, ledger, fault);
             broker->suspect_waits |= worker == NULL;
             if (worker == NULL || !ledger_take_suspect(ledger, block)) break;
             roster_set_alone(&broker->roster, worker);
@@ -308,6 +336,7 @@ static bool lend_something(const struct step *step, struct worker *worker, bool 
         struct ledger *ledger = &broker->sweeps[sweep];
         struct block_range blocks;
         out[sweep] = true;
+        if (is_unfit(step, worker, ledger)) continue;
         if (!ledger_take(ledger, broker->roster.count, ahead, &blocks)) continue;
         ledger->pass = pass_of(broker, ledger);
         if (ledger->pass > broker->pass) broker->pass = ledger->pass;
@@ -325,9 +354,13 @@ static void lend_all(const struct step *step)
 {
     const uint32_t most = step->broker->suspect_waits ? 1 : WORKER_LEASES;
     for (uint32_t held = 0; held < most; held++) {
-        struct worker *worker;
-        while (has_room(step) && (worker = roster_waiting(&step->broker->roster, held)) != NULL)
-            if (!lend_something(step, worker, held > 0)) break;
+        struct worker *worker = roster_waiting(&step->broker->roster, held);
+        while (has_room(step) && worker != NULL) {
+            struct worker *next = roster_waiting_next(&step->broker->roster, worker);
+            /* What one has no use for nobody has, but where it is unfit for something. */
+            if (!lend_something(step, worker, held > 0) && worker->unfit_count == 0) break;
+            worker = next;
+        }
     }
 }
 
@@ -378,7 +411,7 @@ static struct worker *choose_copier(const struct step *step, const struct lease 
 {
     const struct ledger *ledger = ledger_of(step->broker, lease);
     if (!range_gap(&ledger->done, lease->blocks, blocks)) return NULL;
-    return choose_for(step, ledger_find_fault(ledger, *blocks));
+    return choose_for(step, ledger, ledger_find_fault(ledger, *blocks));
 }
 
 static bool copy(const struct step *step, struct lease *lease)

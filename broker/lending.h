@@ -25,6 +25,10 @@ struct lease *lending_find(const struct broker *broker, const struct worker *wor
 void lending_blame(const struct step *step, struct ledger *ledger, struct block_range blocks,
                    const struct blame *blame);
 
+/* A worker cannot compute this sweep and is lent none of it for a while. False: nobody else can either, and the
+ * blocks have failed. */
+bool lending_spare(const struct step *step, struct worker *worker, const struct ledger *ledger);
+
 /* Ends a lease whose worker gave no answer. Nobody is blamed while its twin goes on, but for the last copy. */
 void lending_lose(const struct step *step, struct lease *lease, enum fault_cause cause);
 

@@ -16,8 +16,8 @@ static const char *const state_names[BROKER_SWEEP_STATES] = {
 static const char *const worker_names[BROKER_WORKER_STATES] = {
     [WORKER_IDLE] = "idle", [WORKER_BUSY] = "busy", [WORKER_DRAINING] = "draining", [WORKER_UNREACHED] = "unreached"};
 
-static const char *const cause_names[CAUSE_SHUTDOWN + 1] = {
-    [CAUSE_ERROR] = "error", [CAUSE_OVERLAP] = "overlap", [CAUSE_SHUTDOWN] = "shutdown"};
+static const char *const cause_names[CAUSE_UNFIT + 1] = {
+    [CAUSE_ERROR] = "error", [CAUSE_OVERLAP] = "overlap", [CAUSE_SHUTDOWN] = "shutdown", [CAUSE_UNFIT] = "unfit"};
 
 /* Observing */
 
@@ -100,7 +100,7 @@ static void expose_failures(const struct broker_snapshot *snapshot, struct buffe
 {
     const char *name = NAME("blocks_failed_total");
     expose_family(out, name, "counter", "Blocks that workers gave back undone, by cause.");
-    for (size_t cause = CAUSE_ERROR; cause <= CAUSE_SHUTDOWN; cause++)
+    for (size_t cause = CAUSE_ERROR; cause <= CAUSE_UNFIT; cause++)
         expose_labelled(out, name, "cause", cause_names[cause], snapshot->counters.blocks_failed[cause]);
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digest.h"
+
 #define CHAINS 32768u
 #define NOBODY UINT32_MAX
 
@@ -233,4 +235,28 @@ struct worker *roster_waiting_next(const struct roster *roster, const struct wor
     uint32_t slot;
     return line_next(&roster->room[worker->lease_count], roster_slot(roster, worker), &slot) ? &roster->slots[slot]
                                                                                              : NULL;
+}
+
+void worker_set_fit(struct worker *worker, const struct digest *sweep)
+{
+    uint32_t kept = 0;
+    for (uint32_t at = 0; at < worker->unfit_count; at++)
+        if (!digest_equal(&worker->unfit[at].sweep, sweep)) worker->unfit[kept++] = worker->unfit[at];
+    worker->unfit_count = kept;
+}
+
+void worker_set_unfit(struct worker *worker, const struct digest *sweep, uint64_t now_ms)
+{
+    worker_set_fit(worker, sweep);
+    if (worker->unfit_count == WORKER_UNFIT_MAX)
+        memmove(&worker->unfit[0], &worker->unfit[1], --worker->unfit_count * sizeof worker->unfit[0]);
+    worker->unfit[worker->unfit_count].sweep = *sweep;
+    worker->unfit[worker->unfit_count++].until_ms = now_ms + WORKER_UNFIT_MS;
+}
+
+bool worker_is_unfit(const struct worker *worker, const struct digest *sweep, uint64_t now_ms)
+{
+    for (uint32_t at = 0; at < worker->unfit_count; at++)
+        if (worker->unfit[at].until_ms > now_ms && digest_equal(&worker->unfit[at].sweep, sweep)) return true;
+    return false;
 }

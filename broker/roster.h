@@ -26,6 +26,9 @@ static inline bool peer_is_nobody(const struct peer *peer)
 
 bool peer_equal(const struct peer *a, const struct peer *b);
 
+#define WORKER_UNFIT_MAX 4u     /* sweeps remembered of a worker that it cannot compute; the oldest is forgotten */
+#define WORKER_UNFIT_MS  60000u /* then it may be asked again */
+
 struct worker {
     struct peer peer; /* nobody: a free slot */
     char name[MESSAGE_NAME_BYTES];
@@ -37,9 +40,14 @@ struct worker {
     bool alone;                      /* holds a lease that is under suspicion or late, and gets no other with it */
     bool draining;                   /* gets no lease any more */
     bool moved;                      /* speaks from a new socket; leases sent to the old one may be lost */
-    uint64_t leases[WORKER_LEASES];  /* tokens */
-    uint64_t astray;                 /* token of a lease that was taken from it and that it may be at; 0: none */
-    struct digest astray_sweep;      /* whose blocks those are */
+    struct {
+        struct digest sweep;
+        uint64_t until_ms;
+    } unfit[WORKER_UNFIT_MAX]; /* oldest first */
+    uint32_t unfit_count;
+    uint64_t leases[WORKER_LEASES]; /* tokens */
+    uint64_t astray;                /* token of a lease that was taken from it and that it may be at; 0: none */
+    struct digest astray_sweep;     /* whose blocks those are */
     uint32_t lease_count;
     uint32_t lease_limit;                /* leases it takes in all, at most WORKER_LEASES */
     uint32_t next_of_peer, next_of_name; /* chains of the two indexes */
@@ -83,6 +91,11 @@ void roster_note_lease(struct roster *roster, struct worker *worker, uint64_t to
 void roster_set_alone(struct roster *roster, struct worker *worker); /* until its lease ends */
 void roster_drain(struct roster *roster, struct worker *worker);
 void roster_drop_lease(struct roster *roster, struct worker *worker, uint64_t token);
+
+/* The worker said that it cannot compute this sweep, whatever the block: it lacks its model. */
+void worker_set_unfit(struct worker *worker, const struct digest *sweep, uint64_t now_ms);
+void worker_set_fit(struct worker *worker, const struct digest *sweep); /* that may have been mended */
+bool worker_is_unfit(const struct worker *worker, const struct digest *sweep, uint64_t now_ms);
 
 /* How many leases it takes in all. */
 void roster_limit(struct roster *roster, struct worker *worker, uint64_t limit);

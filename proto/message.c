@@ -135,7 +135,8 @@ static const struct field done_fields[] = {
     {UINT64(done.compute_us)},
 };
 static const struct field failed_fields[] = {
-    {UINT64(failed.token)}, {DIGEST(failed.sweep)}, {BLOCKS(failed.blocks)}, {ENUM(failed.cause, CAUSE_SHUTDOWN)},
+    {UINT64(failed.token)},  {DIGEST(failed.sweep)},
+    {BLOCKS(failed.blocks)}, {ENUM(failed.cause, CAUSE_UNFIT), .old_max = CAUSE_SHUTDOWN},
     {TEXT(failed.text)},
 };
 static const struct field lease_fields[] = {
@@ -385,12 +386,17 @@ static bool is_news(const struct field *field, const char *holder)
     return field->type == FIELD_TEXT ? holder[field->at] != 0 : load_uint32(holder, field->at) != field->fallback;
 }
 
+static bool may_be_news(enum message_kind kind)
+{
+    return kind == MESSAGE_SUBMIT || kind == MESSAGE_SWEEPS || kind == MESSAGE_FAILED;
+}
+
 /* The oldest version that can say it: what an older program knows it also understands. */
 static uint64_t version_of(const struct message *message)
 {
     const struct shape *shape = &shapes[message->kind];
     if (message->kind >= FIRST_KIND_OF_VERSION_2) return 2;
-    if (message->kind != MESSAGE_SUBMIT && message->kind != MESSAGE_SWEEPS) return 1; /* as they ever were */
+    if (!may_be_news(message->kind)) return 1; /* as they ever were */
     for (size_t at = 0; at < shape->count; at++)
         if (is_news(&shape->fields[at], (const char *)message)) return 2;
     return 1;

@@ -14,10 +14,12 @@
 #include "session.h"
 #include "shell_compute.h"
 
-#define TURN_MESSAGES  64
-#define UNSENT_DEPTH   3 /* a failure to send may lead to one more message, and no further */
-#define WHY_BYTES      512
-#define REFUSED_LOG_MS 1000u /* at most one line in this time */
+#define BLOCK_SECONDS     86400
+#define BLOCK_SECONDS_MAX 31536000
+#define TURN_MESSAGES     64
+#define UNSENT_DEPTH      3 /* a failure to send may lead to one more message, and no further */
+#define WHY_BYTES         512
+#define REFUSED_LOG_MS    1000u /* at most one line in this time */
 
 struct settings {
     const char *broker, *aggregator, *name, *keys_folder, *models;
@@ -25,6 +27,7 @@ struct settings {
     const struct keys *keys; /* NULL: none */
     char own_name[MESSAGE_NAME_BYTES];
     int parent;
+    uint64_t block_seconds; /* that a block may take; 0: as long as it takes */
     bool verbose;
 };
 
@@ -32,6 +35,8 @@ struct shell {
     const struct settings *settings;
     struct session *session;
     struct computer *computer;
+    uint32_t computing; /* the slot that was started last */
+    bool stuck;         /* its block does not end, and nothing more can be computed here */
     struct net *net;
     struct socket *broker, *aggregator;      /* the aggregator's is NULL until its endpoint is known */
     bool broker_blocked, aggregator_blocked; /* a send did not go out */
@@ -50,6 +55,7 @@ static const struct flag flags[] = {
     {"name", "NAME", "what this worker is called; default HOST-PID"},
     {"keys", "DIR", "folder of keys: encrypt, and be known (or GOLDTHREAD_KEYS)"},
     {"models", "DIR", "folder of the shared objects that sweeps may name as their model; without it none is loaded"},
+    {"block-seconds", "N", "a block that takes longer is given up, and this worker ends; 0: none is; default 86400"},
     {"follow-parent", "PID", "stop when this process, the parent, ends"},
     {"verbose", NULL, "log every connection and part"},
 };
@@ -66,6 +72,13 @@ static bool apply_flag(void *context, const char *name, const char *value, char 
         settings->name = value;
         if (value[0] != 0 && strlen(value) < MESSAGE_NAME_BYTES) return true;
         snprintf(why, FLAG_WHY_BYTES, "--name: 1 to %d bytes are needed", MESSAGE_NAME_BYTES - 1);
+        return false;
+    }
+    if (strcmp(name, "block-seconds") == 0) {
+        const long seconds = flag_number(value);
+        settings->block_seconds = (uint64_t)seconds;
+        if (seconds >= 0 && seconds <= BLOCK_SECONDS_MAX) return true;
+        snprintf(why, FLAG_WHY_BYTES, "--block-seconds '%.64s': 0 to %d are allowed", value, BLOCK_SECONDS_MAX);
         return false;
     }
     if (strcmp(name, "follow-parent") == 0) {
@@ -146,6 +159,8 @@ static void carry_out(struct shell *shell, const struct session_effect *effect, 
         load(shell, effect);
         break;
     case SESSION_COMPUTE:
+        if (shell->stuck) break; /* it is handed back when this worker leaves */
+        shell->computing = effect->slot;
         computer_start(shell->computer, effect->slot, effect->place, effect->level, effect->index);
         break;
     case SESSION_ABORT:
@@ -177,12 +192,31 @@ static void take_computed(struct shell *shell)
     event.computed.failed_block = computed.failed_block;
     if (computed.failure[0] != 0) {
         event.computed.failure = computed.failure;
+        event.computed.unfit = computed.unfit;
         log_event(LOG_WARNING, "block-failed", "block=%llu reason=\"%s\"", (unsigned long long)computed.failed_block,
                   computed.failure);
     }
     buffer_free(&shell->parts[computed.slot]);
     shell->parts[computed.slot] = computed.node;
     step(shell, &event, 0);
+}
+
+/* A thread cannot be ended from outside, so the worker that computes a block without end has to: it says which
+ * one, hands back what else it has, and leaves. */
+static bool is_stuck(struct shell *shell)
+{
+    char why[128];
+    uint64_t block;
+    const uint64_t limit = shell->settings->block_seconds;
+    if (limit == 0 || computer_block_ms(shell->computer, &block) <= limit * 1000) return false;
+    snprintf(why, sizeof why, "it takes longer than %llu s (--block-seconds of the worker)", (unsigned long long)limit);
+    log_event(LOG_ERROR, "block-endless", "block=%llu reason=\"%s\"", (unsigned long long)block, why);
+    shell->stuck = true;
+    struct session_event event = {.kind = SESSION_COMPUTED, .slot = shell->computing};
+    event.computed.failure = why;
+    event.computed.failed_block = block;
+    step(shell, &event, 0);
+    return true;
 }
 
 /* Nothing that the session could mend, such as a name that is taken; people can. */
@@ -239,7 +273,7 @@ static void wait(struct shell *shell)
 
 static void serve(struct shell *shell)
 {
-    while (!stop_wanted(shell) && !session_has_left(shell->session)) {
+    while (!stop_wanted(shell) && !session_has_left(shell->session) && !is_stuck(shell)) {
         if (session_next_due_ms(shell->session) <= clock_ms())
             step(shell, &(struct session_event){.kind = SESSION_TICK}, 0);
         wait(shell);
@@ -328,8 +362,9 @@ static int run(const struct settings *settings)
     } else {
         log_event(LOG_ERROR, "not-started", "reason=\"%s\"", why);
     }
-    if (!close_shell(shell)) _exit(EXIT_OK);
-    return opened ? EXIT_OK : EXIT_FAILED;
+    const int status = opened && !shell->stuck ? EXIT_OK : EXIT_FAILED;
+    if (!close_shell(shell)) _exit(status);
+    return status;
 }
 
 static void name_self(struct settings *settings)
@@ -344,7 +379,7 @@ int main(int argc, char **argv)
 {
     const struct flag_table table = {"goldthread-worker", "Computes blocks of sweeps for a broker.", flags,
                                      sizeof flags / sizeof *flags, apply_flag};
-    struct settings settings = {.broker = "tcp://127.0.0.1:7070"};
+    struct settings settings = {.broker = "tcp://127.0.0.1:7070", .block_seconds = BLOCK_SECONDS};
     const int status = flags_read(&table, argc, argv, &settings);
     if (status >= 0) return status;
     char why[KEY_WHY_BYTES];

@@ -409,7 +409,8 @@ static void take_computed(const struct step *step, const struct session_event *e
     } else if (event->computed.failure != NULL) {
         const struct block_range failed = {event->computed.failed_block, 1};
         free_part(step, part);
-        fail_lease(step, part->token, failed, CAUSE_ERROR, event->computed.failure);
+        fail_lease(step, part->token, failed, event->computed.unfit ? CAUSE_UNFIT : CAUSE_ERROR,
+                   event->computed.failure);
     } else {
         part->state = PART_READY;
         part->compute_us = event->computed.compute_us;

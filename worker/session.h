@@ -59,6 +59,7 @@ struct session_event {
     uint32_t slot;
     struct {
         const char *failure; /* NULL, or why it failed: one line */
+        bool unfit;          /* it failed for what this worker lacks, and so would every block of the sweep */
         uint64_t failed_block, bytes, compute_us;
     } computed;
 };

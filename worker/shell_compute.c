@@ -47,6 +47,7 @@ struct computer {
     pthread_cond_t changed;
     struct job job; /* under the mutex, but for `computed` while JOB_RUNNING */
     atomic_bool aborted;
+    atomic_uint_least64_t block, block_since_ms; /* being computed; since 0: none */
     int through_fd;
     const char *models; /* borrowed */
     struct population *built_in;
@@ -101,9 +102,11 @@ static bool decode_place(struct place *place, char *why)
     return sweep_decode(buffer_span(&place->sweep_bytes), place->sweep, &reason) || say(why, reason);
 }
 
-static bool make_plan(struct computer *computer, struct place *place, char *why)
+static bool make_plan(struct computer *computer, struct place *place, struct computed *computed)
 {
+    char *why = computed->failure;
     const struct model *model = plugin_find(computer->models, place->sweep, &place->plugin, why, COMPUTE_WHY_BYTES);
+    computed->unfit = model == NULL;
     const struct population *population = model != NULL ? find_population(computer, place, why) : NULL;
     if (population == NULL) return false;
     const uint32_t draws_per_block = place->sweep->draws_per_block;
@@ -115,33 +118,48 @@ static bool make_plan(struct computer *computer, struct place *place, char *why)
     return place->runner != NULL;
 }
 
-static bool make_ready(struct computer *computer, struct place *place, char *why)
+static bool make_ready(struct computer *computer, struct place *place, struct computed *computed)
 {
     if (place->runner != NULL) return true;
     unmake(place);
-    say(why, "out of memory");
-    if (decode_place(place, why) && make_plan(computer, place, why)) return true;
+    say(computed->failure, "out of memory");
+    if (decode_place(place, computed->failure) && make_plan(computer, place, computed)) return true;
     unmake(place);
     return false;
 }
 
 /* Computing */
 
-static bool is_aborted(void *context)
+static bool is_aborted(const struct computer *computer)
 {
-    const struct computer *computer = context;
     return atomic_load(&computer->aborted);
+}
+
+static void note_block(struct computer *computer, uint64_t block)
+{
+    atomic_store(&computer->block, block);
+    atomic_store(&computer->block_since_ms, clock_ms());
+}
+
+/* Asked before each block of a part, in their order. */
+static bool stops_before_block(void *context)
+{
+    struct computer *computer = context;
+    note_block(computer, atomic_load(&computer->block) + 1);
+    return is_aborted(computer);
 }
 
 static void compute(struct computer *computer, const struct job *job, struct computed *computed)
 {
     struct place *place = &computer->places[job->place];
     *computed = (struct computed){.slot = job->slot, .failed_block = job->index << job->level};
-    if (!make_ready(computer, place, computed->failure)) return;
+    note_block(computer, computed->failed_block); /* setting a model up may take for ever too */
+    if (!make_ready(computer, place, computed)) return;
     computed->failure[0] = 0;
+    atomic_store(&computer->block, computed->failed_block - 1);
     const uint64_t start_us = clock_us(); /* the time of blocks decides the size of leases; setting up is none */
     struct node *node =
-        block_run_tree(place->runner, job->level, job->index, is_aborted, computer, &computed->failed_block);
+        block_run_tree(place->runner, job->level, job->index, stops_before_block, computer, &computed->failed_block);
     if (node == NULL) {
         say(computed->failure, is_aborted(computer) ? "aborted" : "out of memory");
         return;
@@ -176,6 +194,7 @@ static void *run(void *context)
         pthread_mutex_unlock(&computer->mutex);
         struct computed computed;
         compute(computer, &taken, &computed);
+        atomic_store(&computer->block_since_ms, 0);
         pthread_mutex_lock(&computer->mutex);
         if (job->state == JOB_END) {
             buffer_free(&computed.node);
@@ -289,6 +308,13 @@ void computer_start(struct computer *computer, uint32_t slot, uint32_t place, ui
 void computer_abort(struct computer *computer)
 {
     atomic_store(&computer->aborted, true);
+}
+
+uint64_t computer_block_ms(const struct computer *computer, uint64_t *block)
+{
+    const uint64_t since_ms = atomic_load(&computer->block_since_ms), now_ms = clock_ms();
+    *block = atomic_load(&computer->block);
+    return since_ms > 0 && now_ms > since_ms ? now_ms - since_ms : 0;
 }
 
 int computer_fd(const struct computer *computer)

@@ -16,7 +16,8 @@ struct computer;
 struct computed {
     uint32_t slot;
     struct buffer node;              /* encoded; the taker frees it */
-    char failure[COMPUTE_WHY_BYTES]; /* empty, or why there is no node */
+    char failure[COMPUTE_WHY_BYTES]; /* empty, or why there is no node ... */
+    bool unfit;                      /* ... because the model is not here */
     uint64_t failed_block, compute_us;
 };
 
@@ -39,6 +40,9 @@ void computer_start(struct computer *computer, uint32_t slot, uint32_t place, ui
 
 /* Ends the running part, if any, within a run of the model; it is then taken as a failure. */
 void computer_abort(struct computer *computer);
+
+/* How long the block has taken that is being computed, and which one it is; 0: none is. */
+uint64_t computer_block_ms(const struct computer *computer, uint64_t *block);
 
 /* Can be read when a part is through. */
 int computer_fd(const struct computer *computer);

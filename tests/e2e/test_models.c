@@ -183,6 +183,207 @@ Test(models, an_abort_parks_the_block_that_aborts_and_the_rest_is_done)
     expect_parked("fault: abort, from: 0.999");
 }
 
+/* ---- on servers that were started by themselves ---- */
+
+#define CREW_MAX 4
+
+struct servers {
+    char broker_endpoint[64], aggregator_endpoint[64];
+    pid_t broker, aggregator;
+    struct worker {
+        const char *words[12];
+        char name[16];
+        pid_t pid;
+        unsigned ends; /* how often it ended by itself, and was started again */
+    } crew[CREW_MAX];
+    size_t crew_count;
+};
+
+static char parent[16];
+
+static void open_servers(struct servers *servers, const char *models)
+{
+    *servers = (struct servers){0};
+    snprintf(parent, sizeof parent, "%d", (int)getpid());
+    snprintf(servers->broker_endpoint, sizeof servers->broker_endpoint, "ipc://%s/b", place_path());
+    snprintf(servers->aggregator_endpoint, sizeof servers->aggregator_endpoint, "ipc://%s/a", place_path());
+    servers->broker = start_program("goldthread-broker", "broker",
+                                    (const char *[]){"--bind", servers->broker_endpoint, "--state", "broker-state",
+                                                     "--follow-parent", parent, NULL});
+    const char *words[] = {"--bind",
+                           servers->aggregator_endpoint,
+                           "--broker",
+                           servers->broker_endpoint,
+                           "--state",
+                           "aggregator-state",
+                           "--follow-parent",
+                           parent,
+                           models ? "--models" : NULL,
+                           models,
+                           NULL};
+    servers->aggregator = start_program("goldthread-aggregator", "aggregator", words);
+    setenv("GOLDTHREAD_BROKER", servers->broker_endpoint, 1);
+    setenv("GOLDTHREAD_AGGREGATOR", servers->aggregator_endpoint, 1);
+}
+
+/* One more worker, with a flag and its value, or neither. */
+static void add_worker(struct servers *servers, const char *flag, const char *value)
+{
+    struct worker *worker = &servers->crew[servers->crew_count++];
+    const char *words[] = {"--broker",
+                           servers->broker_endpoint,
+                           "--name",
+                           worker->name,
+                           "--follow-parent",
+                           parent,
+                           "--models",
+                           GOLDTHREAD_MODELS,
+                           flag,
+                           value,
+                           NULL};
+    if (strcmp(flag, "--models") == 0) words[6] = "--models", words[7] = value, words[8] = NULL;
+    memcpy(worker->words, words, sizeof words);
+    snprintf(worker->name, sizeof worker->name, "w%zu", servers->crew_count);
+    worker->pid = start_program("goldthread-worker", worker->name, worker->words);
+}
+
+/* Starts workers again that have ended, as a supervisor does. */
+static void tend(struct servers *servers)
+{
+    int status;
+    for (size_t at = 0; at < servers->crew_count; at++) {
+        struct worker *worker = &servers->crew[at];
+        if (waitpid(worker->pid, &status, WNOHANG) != worker->pid) continue;
+        worker->ends++;
+        worker->pid = start_program("goldthread-worker", worker->name, worker->words);
+    }
+}
+
+static void close_servers(struct servers *servers)
+{
+    for (size_t at = 0; at < servers->crew_count; at++) {
+        kill(servers->crew[at].pid, SIGTERM);
+        wait_program(servers->crew[at].pid);
+    }
+    kill(servers->aggregator, SIGTERM);
+    cr_expect_eq(wait_program(servers->aggregator), 0);
+    kill(servers->broker, SIGTERM);
+    cr_expect_eq(wait_program(servers->broker), 0);
+}
+
+/* Waits until the sweep is in this state: what is said of it then. The caller frees it. */
+static char *wait_for_state(struct servers *servers, const char *sweep, const char *state)
+{
+    for (int waited_ms = 0;;) {
+        tend(servers);
+        struct ran ran = GOLDTHREAD("status", sweep, "--json");
+        cr_assert_eq(ran.status, 0, "%s", ran.err);
+        json_t *answer = parse_json(ran.out), *row = json_array_get(json_object_get(answer, "sweeps"), 0);
+        const bool there = strcmp(json_text(row, "state"), state) == 0;
+        cr_assert(there || strcmp(json_text(row, "state"), "running") == 0, "not %s: %s", state, ran.out);
+        cr_assert(there || keep_waiting(&waited_ms), "not %s: %s", state, ran.out);
+        json_decref(answer);
+        ran.out = there ? ran.out : (free(ran.out), NULL);
+        char *said = ran.out;
+        ran.out = NULL;
+        ran_free(&ran);
+        if (there) return said;
+    }
+}
+
+static char *submit(void)
+{
+    struct ran ran = GOLDTHREAD("submit", "models.yaml");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    ran.out[64] = '\0';
+    free(ran.err);
+    return ran.out;
+}
+
+Test(models, a_block_that_does_not_end_is_parked_and_its_worker_ends)
+{
+    struct servers servers;
+    write_scenario("faulty", "fault: loop, from: 0.999", "method: sobol, draws: 1024, block: 64");
+    open_servers(&servers, GOLDTHREAD_MODELS);
+    add_worker(&servers, "--block-seconds", "1");
+    add_worker(&servers, "--block-seconds", "1");
+    char *sweep = submit(), *said = wait_for_state(&servers, sweep, "stalled");
+    cr_expect_not_null(strstr(said, "1 block parked after 3 attempts"), "%s", said);
+    cr_expect_not_null(strstr(said, "it takes longer than 1 s (--block-seconds of the worker)"), "%s", said);
+    cr_expect_geq(servers.crew[0].ends + servers.crew[1].ends, 3);
+    close_servers(&servers);
+    free(sweep);
+    free(said);
+}
+
+Test(models, a_sweep_is_done_by_the_worker_that_has_its_model)
+{
+    struct servers servers;
+    char digest[80];
+    write_scenario("product", "", "method: sobol, draws: 4096, block: 16");
+    char *expected = run_for_digest("2", "local");
+    open_servers(&servers, GOLDTHREAD_MODELS);
+    for (int at = 0; at < 3; at++) add_worker(&servers, "--models", ".");
+    char *sweep = submit();
+    add_worker(&servers, "--models", GOLDTHREAD_MODELS);
+    free(wait_for_state(&servers, sweep, "done"));
+    struct ran ran = GOLDTHREAD("status", sweep);
+    snprintf(digest, sizeof digest, "%s", expected);
+    cr_expect_not_null(strstr(ran.out, digest), "%s lacks %s", ran.out, digest);
+    ran_free(&ran);
+    ran = GOLDTHREAD("results", sweep);
+    cr_expect_eq(ran.status, 1);
+    cr_expect_not_null(strstr(ran.err, "there is no --models DIR"), "%s", ran.err);
+    ran_free(&ran);
+    ran = GOLDTHREAD("results", sweep, "--models", GOLDTHREAD_MODELS);
+    cr_expect_eq(ran.status, 0, "%s", ran.err);
+    char *csv = read_text("local/rollup.csv");
+    cr_expect_str_eq(ran.out, csv);
+    ran_free(&ran);
+    close_servers(&servers);
+    free(csv);
+    free(sweep);
+    free(expected);
+}
+
+Test(models, what_lacks_a_model_names_it_its_digest_and_the_flag)
+{
+    struct servers servers;
+    write_scenario("product", "", "method: sobol, draws: 64");
+    struct ran ran = GOLDTHREAD("check", "models.yaml", "--json");
+    json_t *plan = parse_json(ran.out);
+    char expected[128];
+    snprintf(expected, sizeof expected, "model product.so with SHA-256 %.40s is not in --models",
+             json_text(plan, "model_sha256"));
+    json_decref(plan);
+    ran_free(&ran);
+    open_servers(&servers, GOLDTHREAD_MODELS);
+    add_worker(&servers, "--models", "nowhere");
+    char *sweep = submit(), *said = wait_for_state(&servers, sweep, "stalled");
+    cr_expect_not_null(strstr(said, expected), "%s lacks %s", said, expected);
+    cr_assert_eq(symlink(GOLDTHREAD_MODELS, "nowhere"), 0); /* the operator puts it there */
+    ran = GOLDTHREAD("retry", sweep);
+    cr_expect_eq(ran.status, 0, "%s", ran.err);
+    free(wait_for_state(&servers, sweep, "done"));
+    ran_free(&ran);
+    close_servers(&servers);
+    free(sweep);
+    free(said);
+}
+
+Test(models, an_aggregator_that_lacks_a_model_says_so_too)
+{
+    struct servers servers;
+    write_scenario("product", "", "method: sobol, draws: 64");
+    open_servers(&servers, NULL);
+    add_worker(&servers, "--models", GOLDTHREAD_MODELS);
+    char *sweep = submit(), *said = wait_for_state(&servers, sweep, "stalled");
+    cr_expect_not_null(strstr(said, "is wanted, and there is no --models DIR"), "%s", said);
+    close_servers(&servers);
+    free(sweep);
+    free(said);
+}
+
 /* ---- the document ---- */
 
 /* What stands in the first block of that language; the caller frees it. */

@@ -217,7 +217,7 @@ static void forge_report(struct world *world, uint32_t host, const struct sim_sw
         out->failed.token = some_token(world, worker);
         out->failed.sweep = sweep->id;
         out->failed.blocks = some_blocks(world, sweep);
-        out->failed.cause = world_draw(world, 20) == 0 ? CAUSE_ERROR : CAUSE_OVERLAP + (int)world_draw(world, 2);
+        out->failed.cause = world_draw(world, 20) == 0 ? CAUSE_ERROR : CAUSE_OVERLAP + (int)world_draw(world, 3);
         snprintf(out->failed.text, sizeof out->failed.text, "so it says");
     }
     network_send_up(world, host, SLOT_BROKER, out);

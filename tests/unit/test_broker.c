@@ -991,6 +991,88 @@ Test(broker, a_sweep_is_done_only_when_the_aggregator_says_so)
     close_bench(bench);
 }
 
+/* Workers that lack a sweep's model */
+
+/* Heartbeats of both, a tenth of a second apart, until one is lent something: to whom. */
+static struct peer wait_for_lease(struct bench *bench)
+{
+    for (unsigned beats = 0; beats < 100; beats++) {
+        const struct peer worker = beats % 2 == 0 ? one : two;
+        bench->now_ms += 50;
+        heartbeat(bench, worker, 2, 0, NULL);
+        if (count_leases(bench, one) > 0) return one;
+        if (count_leases(bench, two) > 0) return two;
+    }
+    cr_assert_fail("nobody is lent anything");
+    return one;
+}
+
+static void fail_as_unfit(struct bench *bench, struct peer worker)
+{
+    const struct broker_effect lease = lease_to(bench, worker);
+    failed(bench, worker, lease.send.lease.token, lease.send.lease.blocks, CAUSE_UNFIT);
+}
+
+Test(broker, a_worker_that_is_unfit_for_a_sweep_gets_none_of_it_for_a_while_where_another_is_fit)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect lease = lease_to(bench, one);
+    hello(bench, two, ROLE_WORKER, "w2", 2);
+    heartbeat(bench, two, 0, 0, NULL); /* fit, and busy with something else */
+    failed(bench, one, lease.send.lease.token, lease.send.lease.blocks, CAUSE_UNFIT);
+    const uint64_t until_ms = bench->now_ms + WORKER_UNFIT_MS;
+    while (bench->now_ms + 100 < until_ms) {
+        bench->now_ms += 100;
+        heartbeat(bench, two, 0, 0, NULL);
+        heartbeat(bench, one, 2, 0, NULL);
+        cr_assert_eq(count_leases(bench, one), 0);
+    }
+    cr_assert_eq(ledger_of(bench)->fault_count, 0, "nothing is counted");
+    bench->now_ms = until_ms;
+    heartbeat(bench, one, 2, 0, NULL);
+    cr_assert_eq(count_leases(bench, one), 1, "it may have been mended");
+    close_bench(bench);
+}
+
+Test(broker, a_worker_that_is_unfit_for_one_sweep_gets_another_and_those_behind_it_do_not_starve)
+{
+    struct bench *bench = open_bench();
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    hello(bench, two, ROLE_WORKER, "w2", 2);
+    submit(bench, "s", 1);
+    const bool first = count_leases(bench, one) > 0;
+    const struct peer lacking = first ? one : two, other = first ? two : one;
+    const struct broker_effect lease = lease_to(bench, lacking);
+    failed(bench, lacking, lease.send.lease.token, lease.send.lease.blocks, CAUSE_UNFIT);
+    cr_assert_eq(count_leases(bench, lacking), 0);
+    cr_assert_eq(count_leases(bench, other), 1, "the next in line gets it");
+    submit(bench, "another", 100);
+    cr_assert_gt(count_leases(bench, lacking), 0);
+    close_bench(bench);
+}
+
+Test(broker, blocks_for_which_nobody_is_fit_are_parked_with_the_reason_and_tried_again_by_order)
+{
+    struct bench *bench = open_bench();
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    hello(bench, two, ROLE_WORKER, "w2", 2);
+    submit(bench, "s", 1);
+    const bool first = count_leases(bench, one) > 0;
+    fail_as_unfit(bench, first ? one : two);
+    cr_assert_eq(ledger_of(bench)->fault_count, 0, "another is fit");
+    fail_as_unfit(bench, first ? two : one);
+    for (unsigned tries = 0; tries < LEDGER_ATTEMPTS && ledger_of(bench)->parked_count == 0; tries++)
+        fail_as_unfit(bench, wait_for_lease(bench));
+    cr_assert_eq(ledger_of(bench)->parked_count, 1);
+    cr_assert_str_eq(ledger_of(bench)->parked[0].why, "it broke");
+    heartbeat(bench, one, 2, 0, NULL);
+    order(bench, MESSAGE_RETRY);
+    cr_assert_eq(count_leases(bench, one) + count_leases(bench, two), 1, "somebody may have it now");
+    close_bench(bench);
+}
+
 Test(broker, what_the_aggregator_holds_is_done_and_not_lent)
 {
     struct bench *bench = open_bench();

@@ -528,6 +528,20 @@ Test(session, a_block_that_fails_is_named_and_ends_its_lease)
     close_bench(bench);
 }
 
+Test(session, a_block_that_fails_for_want_of_a_model_says_so)
+{
+    struct bench *bench = open_computing(8);
+    struct session_event event = {.kind = SESSION_COMPUTED, .slot = find(bench, SESSION_COMPUTE)->slot};
+    event.computed.failure = "no such model";
+    event.computed.unfit = true;
+    step(bench, event);
+    const struct session_effect *failure = find_send(bench, MESSAGE_FAILED);
+    cr_assert_not_null(failure);
+    cr_assert_eq(failure->cause, CAUSE_UNFIT);
+    cr_assert_eq(session_lease_count(bench->session), 0);
+    close_bench(bench);
+}
+
 Test(session, a_cancelled_sweep_is_dropped_at_once)
 {
     struct bench *bench = open_computing(8);

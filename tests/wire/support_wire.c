@@ -366,6 +366,7 @@ void sample_newer_message(enum message_kind kind, struct message *message)
         message->submit.weight = 20;
         copy_text(message->submit.tenant, "treasury");
     }
+    if (kind == MESSAGE_FAILED) message->failed.cause = CAUSE_UNFIT;
     if (kind == MESSAGE_SWEEPS) {
         struct sweep_status *status = &message->sweeps.list[0];
         status->state = SWEEP_STALLED;

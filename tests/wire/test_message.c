@@ -141,7 +141,7 @@ Test(message, encodes_to_the_golden_bytes_of_its_version)
 
 Test(message, what_only_a_later_version_can_say_is_said_in_it)
 {
-    static const enum message_kind kinds[] = {MESSAGE_SUBMIT, MESSAGE_SWEEPS};
+    static const enum message_kind kinds[] = {MESSAGE_SUBMIT, MESSAGE_SWEEPS, MESSAGE_FAILED};
     for (size_t at = 0; at < COUNT_OF(kinds); at++) {
         struct buffer bytes = {0};
         sample_newer_message(kinds[at], &sent);
@@ -301,7 +301,7 @@ static const struct bound {
     U64(FAILED, failed.blocks.count, 0, SMALL),
     U64(FAILED, failed.blocks.first, UINT64_MAX, LARGE),
     U32(FAILED, failed.cause, 0, SMALL),
-    U32(FAILED, failed.cause, CAUSE_SHUTDOWN + 1, LARGE),
+    U32(FAILED, failed.cause, CAUSE_UNFIT + 1, LARGE),
     U64(LEASE, lease.blocks.count, 0, SMALL),
     U64(LEASE, lease.blocks.count, MESSAGE_BLOCKS_MAX, LARGE),
     U32(PARTIAL, partial.level, MESSAGE_LEVEL_MAX + 1, LARGE),
