@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "state.h"
+#include "support_sweep.h"
 #include "support_vfs.h"
 #include "sweep_codec.h"
 
@@ -81,23 +82,10 @@ static void step(struct bench *bench)
 
 static void submit(struct bench *bench, struct span population)
 {
-    struct sweep *sweep = calloc(1, sizeof *sweep);
-    strcpy(sweep->name, "s");
-    strcpy(sweep->model, "entitlement");
-    strcpy(sweep->model_version, "1");
-    strcpy(sweep->population_name, "england-2023");
+    struct sweep *sweep = new_sweep("s");
     sweep->population = digest_of(population);
-    sweep->years = 1;
-    sweep->first_year = 202526;
-    sweep->method = DESIGN_RANDOM;
     sweep->seed = bench->seed;
     sweep->draws = 100;
-    sweep->draws_per_block = 1;
-    sweep->levels = 1u << AREA_ENGLAND;
-    sweep->parameter_count = 1;
-    strcpy(sweep->parameters[0].name, "p");
-    sweep->scenario_count = 1;
-    strcpy(sweep->scenarios[0].name, "base");
     buffer_clear(&bench->sweep);
     sweep_encode(sweep, &bench->sweep);
     bench->id = sweep_identity(sweep);

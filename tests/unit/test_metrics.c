@@ -10,91 +10,16 @@
 #include "../../aggregator/metrics.h"
 #include "../../broker/metrics.h"
 #include "digest.h"
-#include "sweep_codec.h"
+#include "support_broker.h"
 
 #define WORDS_MAX  512
 #define WORD_BYTES 96
 
-static const struct peer client = {.size = 1, .bytes = "c"}, worker = {.size = 1, .bytes = "w"};
+static const struct peer worker = {.size = 1, .bytes = "w"};
 
-/* A broker with a sweep, at a time, and what it tells. */
-struct bench {
-    struct broker *broker;
-    uint64_t now_ms;
-    struct broker_effects effects;
-    struct message message;
-    struct buffer sweep, page;
-    struct digest id;
-    struct broker_snapshot snapshot;
-};
-
-static struct bench *open_bench(void)
-{
-    struct bench *bench = calloc(1, sizeof *bench);
-    bench->now_ms = 1000;
-    bench->broker = broker_new(&(struct broker_setup){500, 5000, 42});
-    cr_assert_not_null(bench->broker);
-    return bench;
-}
-
-static void close_bench(struct bench *bench)
-{
-    broker_free(bench->broker);
-    buffer_free(&bench->sweep);
-    buffer_free(&bench->page);
-    free(bench);
-}
-
-static void deliver(struct bench *bench, struct peer from)
-{
-    broker_step(bench->broker,
-                &(struct broker_event){
-                    .kind = BROKER_MESSAGE, .now_ms = bench->now_ms, .peer = from, .message = &bench->message},
-                &bench->effects);
-}
-
-static void tick(struct bench *bench, uint64_t ms)
-{
-    bench->now_ms += ms;
-    broker_step(bench->broker, &(struct broker_event){.kind = BROKER_TICK, .now_ms = bench->now_ms}, &bench->effects);
-}
-
-static void submit(struct bench *bench, const char *name, uint64_t blocks)
-{
-    struct sweep *sweep = calloc(1, sizeof *sweep);
-    snprintf(sweep->name, sizeof sweep->name, "%s", name);
-    strcpy(sweep->model, "entitlement");
-    strcpy(sweep->model_version, "1");
-    strcpy(sweep->population_name, "england-2023");
-    sweep->years = 1;
-    sweep->first_year = 202526;
-    sweep->method = DESIGN_RANDOM;
-    sweep->draws = blocks * 4;
-    sweep->draws_per_block = 4;
-    sweep->levels = 1u << AREA_ENGLAND;
-    sweep->parameter_count = 1;
-    strcpy(sweep->parameters[0].name, "p");
-    sweep->scenario_count = 1;
-    strcpy(sweep->scenarios[0].name, "base");
-    buffer_clear(&bench->sweep);
-    sweep_encode(sweep, &bench->sweep);
-    bench->id = sweep_identity(sweep);
-    free(sweep);
-    memset(&bench->message, 0, sizeof bench->message);
-    bench->message.kind = MESSAGE_SUBMIT;
-    bench->message.submit.sweep = buffer_span(&bench->sweep);
-    deliver(bench, client);
-}
-
-static void join(struct bench *bench, struct peer from, const char *name)
-{
-    memset(&bench->message, 0, sizeof bench->message);
-    bench->message.kind = MESSAGE_HELLO;
-    bench->message.hello.role = ROLE_WORKER;
-    bench->message.hello.instance = 1;
-    snprintf(bench->message.hello.name, sizeof bench->message.hello.name, "%s", name);
-    deliver(bench, from);
-}
+/* What the broker on the bench tells. */
+static struct buffer told;
+static struct broker_snapshot seen;
 
 /* The lease that the last step lent. */
 static const struct broker_effect *lent(const struct bench *bench)
@@ -106,37 +31,15 @@ static const struct broker_effect *lent(const struct bench *bench)
     return NULL;
 }
 
-static void finish(struct bench *bench, uint64_t token, struct block_range blocks)
-{
-    memset(&bench->message, 0, sizeof bench->message);
-    bench->message.kind = MESSAGE_DONE;
-    bench->message.done.token = token;
-    bench->message.done.sweep = bench->id;
-    bench->message.done.blocks = blocks;
-    bench->message.done.compute_us = 1000;
-    deliver(bench, worker);
-}
-
-static void give_back(struct bench *bench, uint64_t token, struct block_range blocks, enum message_cause cause)
-{
-    memset(&bench->message, 0, sizeof bench->message);
-    bench->message.kind = MESSAGE_FAILED;
-    bench->message.failed.token = token;
-    bench->message.failed.sweep = bench->id;
-    bench->message.failed.blocks = blocks;
-    bench->message.failed.cause = cause;
-    deliver(bench, worker);
-}
-
 /* The page as a string, valid until the next. */
 static const char *page_of(struct bench *bench, void (*page)(const void *, uint64_t, struct buffer *))
 {
-    broker_observe(bench->broker, bench->now_ms, &bench->snapshot);
-    buffer_clear(&bench->page);
-    page(&bench->snapshot, 20, &bench->page);
-    buffer_append(&bench->page, "", 1);
-    cr_assert_not(bench->page.failed);
-    return (const char *)bench->page.data;
+    broker_observe(bench->broker, bench->now_ms, &seen);
+    buffer_clear(&told);
+    page(&seen, 20, &told);
+    buffer_append(&told, "", 1);
+    cr_assert_not(told.failed);
+    return (const char *)told.data;
 }
 
 /* The value of a sample, named with its labels. Fails when it is not there. */
@@ -250,8 +153,8 @@ Test(meter, a_rate_is_that_of_the_last_window_and_ends_when_nothing_comes)
 Test(broker_metrics, what_a_key_may_not_say_is_counted)
 {
     struct bench *bench = open_bench();
-    bench->snapshot.traffic.refused[ERROR_FORBIDDEN] = 3;
-    bench->snapshot.traffic.refused[ERROR_REFUSED] = 2;
+    seen.traffic.refused[ERROR_FORBIDDEN] = 3;
+    seen.traffic.refused[ERROR_REFUSED] = 2;
     const char *page = page_of(bench, broker_metrics);
     cr_expect_eq(sample(page, "goldthread_broker_messages_refused_total{reason=\"forbidden\"}"), 3);
     cr_expect_eq(sample(page, "goldthread_broker_messages_refused_total{reason=\"refused\"}"), 2);
@@ -262,13 +165,13 @@ Test(broker_metrics, a_page_tells_what_happened)
 {
     struct bench *bench = open_bench();
     submit(bench, "s", 100);
-    join(bench, worker, "w1");
+    hello(bench, worker, ROLE_WORKER, "w1", 1);
     struct broker_effect lease = *lent(bench);
-    finish(bench, lease.send.lease.token, (struct block_range){0, 1});
+    done(bench, worker, lease.send.lease.token, (struct block_range){0, 1}, 1000);
     lease = *lent(bench);
-    give_back(bench, lease.send.lease.token, lease.send.lease.blocks, CAUSE_OVERLAP);
+    failed(bench, worker, lease.send.lease.token, lease.send.lease.blocks, CAUSE_OVERLAP);
     const uint64_t overlapped = lease.send.lease.blocks.count;
-    tick(bench, 4000);
+    wait_ms(bench, 4000);
     const char *page = page_of(bench, broker_metrics);
     cr_expect_eq(sample(page, "goldthread_broker_sweeps_accepted_total"), 1);
     cr_expect_eq(sample(page, "goldthread_broker_blocks_done_total"), 1);
@@ -285,7 +188,7 @@ Test(broker_metrics, a_page_tells_what_happened)
     cr_expect_gt(granted, 2);
     cr_expect_gt(out, 0);
 
-    tick(bench, 1000);
+    wait_ms(bench, 1000);
     page = page_of(bench, broker_metrics);
     cr_expect_eq(sample(page, "goldthread_broker_leases_lapsed_total"), out, "the worker was silent");
     cr_expect_eq(sample(page, "goldthread_broker_leases"), 0);
@@ -310,15 +213,15 @@ Test(broker_metrics, every_block_is_in_one_state)
     bench->message.cancel.sweep = bench->id;
     deliver(bench, client);
     submit(bench, "failing", 1);
-    join(bench, worker, "w1");
+    hello(bench, worker, ROLE_WORKER, "w1", 1);
     for (unsigned attempt = 0; attempt < LEDGER_ATTEMPTS; attempt++) {
         const struct broker_effect lease = *lent(bench);
-        give_back(bench, lease.send.lease.token, (struct block_range){0, 1}, CAUSE_ERROR);
-        tick(bench, LEDGER_BACKOFF_MS << attempt);
+        failed(bench, worker, lease.send.lease.token, (struct block_range){0, 1}, CAUSE_ERROR);
+        wait_ms(bench, LEDGER_BACKOFF_MS << attempt);
     }
     submit(bench, "running", 20);
     const struct broker_effect lease = *lent(bench);
-    finish(bench, lease.send.lease.token, (struct block_range){0, 1});
+    done(bench, worker, lease.send.lease.token, (struct block_range){0, 1}, 1000);
     const char *page = page_of(bench, broker_metrics);
     cr_expect_eq(blocks_in(page, "parked"), 1);
     cr_expect_eq(blocks_in(page, "done"), 1);
@@ -335,10 +238,10 @@ Test(broker_metrics, status_tells_of_every_sweep_and_worker)
 {
     struct bench *bench = open_bench();
     submit(bench, "the \"golden\" thread", 10);
-    join(bench, worker, "w\\1");
+    hello(bench, worker, ROLE_WORKER, "w\\1", 1);
     const struct broker_effect lease = *lent(bench);
-    finish(bench, lease.send.lease.token, (struct block_range){0, 5});
-    tick(bench, 1000);
+    done(bench, worker, lease.send.lease.token, (struct block_range){0, 5}, 1000);
+    wait_ms(bench, 1000);
     json_error_t error;
     json_t *status = json_loads(page_of(bench, broker_status), JSON_REJECT_DUPLICATES, &error);
     cr_assert_not_null(status, "%s", error.text);
@@ -366,7 +269,7 @@ Test(broker_metrics, a_full_roster_fits_the_snapshot)
         struct peer peer = {.size = 4};
         memcpy(peer.bytes, &at, sizeof at);
         snprintf(name, sizeof name, "w%u", at);
-        join(bench, peer, name);
+        hello(bench, peer, ROLE_WORKER, name, 1);
     }
     json_t *status = json_loads(page_of(bench, broker_status), 0, NULL);
     cr_assert_not_null(status);
@@ -471,7 +374,7 @@ static void check_page(const char *page, const char *prefix, struct words *famil
 static void take_families(struct words *families)
 {
     struct bench *bench = open_bench();
-    for (int kind = 0; kind < MESSAGE_KIND_END; kind++) bench->snapshot.traffic.sent[kind] = 1;
+    for (int kind = 0; kind < MESSAGE_KIND_END; kind++) seen.traffic.sent[kind] = 1;
     check_page(page_of(bench, broker_metrics), "goldthread_broker_", families);
     struct aggregator_snapshot *snapshot = calloc(1, sizeof *snapshot);
     struct buffer out = {0};
