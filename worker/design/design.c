@@ -74,7 +74,10 @@ static bool add_tables(struct design *design, size_t count)
 {
     const struct sweep *sweep = design->sweep;
     size_t points = methods[sweep->method].points;
-    if (points && !(design->net = net_new(sweep->seed, points * count, design->groups))) return false;
+    if (points &&
+        !(design->net = net_new(sweep->seed, points * count + (sweep->method == DESIGN_SHAPLEY && count <= SHAPLEY_FEW),
+                                design->groups)))
+        return false;
     if (sweep->method == DESIGN_MORRIS) {
         uint32_t levels = sweep->design_levels ? sweep->design_levels : MORRIS_LEVELS;
         design->morris = morris_new(sweep->seed, count, levels, sweep->draws);
@@ -155,9 +158,12 @@ void design_order(const struct design *design, uint64_t first, uint16_t (*order)
 {
     enum design_method method = design->sweep->method;
     if (design->dimension_count == 0) return;
+    if (method == DESIGN_SHAPLEY) {
+        shapley_order(design, first, order);
+        return;
+    }
     for (uint64_t lane = 0; lane < MODEL_LANES; lane++) {
         if (method == DESIGN_MORRIS) morris_order(design->morris, first + lane, &order[0][lane]);
-        else if (method == DESIGN_SHAPLEY) shapley_order(design, first + lane, &order[0][lane]);
         else
             for (size_t at = 0; at < design->dimension_count; at++) order[at][lane] = (uint16_t)at;
     }

@@ -36,8 +36,11 @@ typedef void method_shares(const struct design *design, uint32_t row, uint64_t f
 method_shares point_shares, random_shares, sobol_shares, saltelli_shares, derivative_shares, shapley_shares,
     morris_shares, latin_shares, grid_shares, one_at_a_time_shares;
 
+/* Up to so many dimensions have their orders chosen by one more dimension of the net: 8! are 40,320. */
+#define SHAPLEY_FEW 8u
+
 /* The dimension in which each row of a draw differs from the one before: order[k - 1] for row k, by lanes. */
-void shapley_order(const struct design *design, uint64_t draw, uint16_t *order);
+void shapley_order(const struct design *design, uint64_t first, uint16_t (*order)[MODEL_LANES]);
 
 /* The step of a derivative, towards the middle, so that it stays inside 0 to 1. */
 #define DERIVATIVE_STEP 0x1p-12
