@@ -86,13 +86,14 @@ static size_t group_sums(const struct study *study)
     bool second = study->sweep->study.extras & STUDY_SECOND_ORDER;
     switch (study->sweep->method) {
     case DESIGN_SALTELLI:
-        return STUDY_BASE_SUMS + SALTELLI_SUMS + dimensions * SALTELLI_DIMENSION_SUMS +
-               (second ? dimensions * (dimensions - 1) / 2 * SALTELLI_PAIR_SUMS : 0);
+        if (!second) return STUDY_BASE_SUMS + STUDY_BOTH_SUMS + dimensions * SALTELLI_SUMS;
+        return STUDY_BASE_SUMS + STUDY_BOTH_SUMS + dimensions * SECOND_SUMS +
+               dimensions * (dimensions - 1) / 2 * PAIR_SUMS;
     case DESIGN_MORRIS:
     case DESIGN_DERIVATIVE:
         return STUDY_BASE_SUMS + dimensions * EFFECT_SUMS;
     case DESIGN_SHAPLEY:
-        return STUDY_BASE_SUMS + dimensions * SHAPLEY_SUMS;
+        return STUDY_BASE_SUMS + STUDY_BOTH_SUMS + dimensions * SHAPLEY_SUMS;
     default:
         return STUDY_BASE_SUMS;
     }

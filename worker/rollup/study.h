@@ -25,41 +25,44 @@ struct study_target {
     size_t figure;             /* ... and as it gives it */
 };
 
-/* Sums of one target and group. All y are values less the target's centre, of lanes in which every run that
- * takes part is valid; d, i and j count dimensions. */
-enum {
-    SUM_N, /* row 0: draws, y, y^2 */
-    SUM_Y,
-    SUM_YY,
-    STUDY_BASE_SUMS
-};
+/* Sums of one target and group. All y are values less the target's centre, of lanes in which every run that takes part
+ * is valid; i and j count dimensions. First, for every method but one at a time, row 0: */
+enum { SUM_N, SUM_Y, SUM_YY, STUDY_BASE_SUMS };
 
-/* Saltelli, behind the base: B alone, then A and B together, ... */
-enum { SALTELLI_B_N, SALTELLI_B, SALTELLI_BB, SALTELLI_AB_N, SALTELLI_AB_A, SALTELLI_AB_B, SALTELLI_AB, SALTELLI_SUMS };
+/* Saltelli and Shapley, behind the base: B, which has nothing in common with row 0, or A; then A and B of a draw.
+ * Saltelli names rows as design.h does; of Shapley A is the last row, in which all is drawn anew, and B is row 0. */
+enum { OTHER_N, OTHER, OTHER_SQUARE, BOTH_N, BOTH_A, BOTH_B, BOTH_PRODUCT, BOTH_GAP, STUDY_BOTH_SUMS };
 
-/* ... then of each dimension, with e = y(A) - y(AB_i): A and AB_i; A, B and AB_i; ... */
+/* Then of each dimension: A, B and AB_i, which is A with dimension i of B; and two rows with only i between them. */
 enum {
-    TOTAL_N,
-    TOTAL_EE,
     FIRST_N,
-    FIRST_E, /* y(AB_i) - y(A) */
-    FIRST_B,
-    FIRST_BE, /* y(B) (y(AB_i) - y(A)) */
-    FIRST_GG, /* (y(B) - y(AB_i))^2 */
-    SALTELLI_DIMENSION_SUMS
+    FIRST_STEP,    /* y(AB_i) - y(A) */
+    FIRST_PRODUCT, /* y(B) (y(AB_i) - y(A)) */
+    FIRST_GAP,     /* (y(B) - y(AB_i))^2 */
+    TOTAL_N,
+    TOTAL_GAP, /* (y(A) - y(AB_i))^2; Shapley: (y(row 0) - y(row 1))^2 */
+    SALTELLI_SUMS,
+    SHAPLEY_N = SALTELLI_SUMS,
+    SHAPLEY, /* by how much the variance left grows as i is drawn anew, too: gather.c */
+    SHAPLEY_SUMS
 };
 
-/* ... then, with second order, of each pair i < j: BA_i and AB_j. */
-enum { PAIR_N, PAIR_LEFT, PAIR_RIGHT, PAIR_PRODUCT, SALTELLI_PAIR_SUMS };
+/* Saltelli with second order, of each dimension instead: A, B, AB_i and BA_i; ... */
+enum {
+    SQUARE_N,
+    SQUARE_FIRST, /* (y(AB_i) - y(A)) (y(B) - y(BA_i)) */
+    SQUARE_TOTAL, /* (y(A) - y(AB_i))^2 + (y(B) - y(BA_i))^2 */
+    SQUARE_ALL,   /* (y(A) - y(B))^2 + (y(AB_i) - y(BA_i))^2 */
+    SECOND_SUMS
+};
+
+/* ... then of each pair i < j: (y(BA_i) - y(AB_j))^2 and (y(BA_j) - y(AB_i))^2. */
+enum { PAIR_N, PAIR_GAP, PAIR_SUMS };
 
 /* Morris and derivative, of each dimension: elementary effects, (y(row k) - y(row before)) / step in shares. */
 enum { EFFECT_N, EFFECT, EFFECT_ABSOLUTE, EFFECT_SQUARE, EFFECT_SUMS };
 
-/* Shapley, of each dimension: increments of (y(row 0) - y(row k))^2 / 2, which add up to the variance; that half
- * square in row d - 1, where only this dimension is kept; and in row 1, where only it is drawn anew. */
-enum { SHAPLEY_N, SHAPLEY, SHAPLEY_KEPT_N, SHAPLEY_KEPT, SHAPLEY_NEW_N, SHAPLEY_NEW, SHAPLEY_SUMS };
-
-/* One-at-a-time has no groups: a place for each draw, holding y + centre, and 1 when it is valid. */
+/* One-at-a-time has no groups: a place for each draw, holding the value itself, and 1 when it is valid. */
 enum { SLOT_VALID, SLOT_VALUE, SLOT_SUMS };
 
 struct study {

@@ -24,41 +24,57 @@ struct view {
     size_t i, j;
 };
 
-static const double *dimension_sums(const struct view *view)
+static bool has_second_order(const struct study *study)
 {
-    size_t i = view->i;
+    return study->sweep->method == DESIGN_SALTELLI && study->sweep->study.extras & STUDY_SECOND_ORDER;
+}
+
+/* Of A and B, or of both ends of a chain of Shapley's. */
+static const double *both_sums(const struct view *view)
+{
+    return view->sums + STUDY_BASE_SUMS;
+}
+
+static const double *dimension_sums(const struct view *view, size_t i)
+{
+    const double *sums = view->sums + STUDY_BASE_SUMS;
     switch (view->study->sweep->method) {
     case DESIGN_SALTELLI:
-        return view->sums + STUDY_BASE_SUMS + SALTELLI_SUMS + i * SALTELLI_DIMENSION_SUMS;
+        return sums + STUDY_BOTH_SUMS + i * (has_second_order(view->study) ? SECOND_SUMS : SALTELLI_SUMS);
     case DESIGN_SHAPLEY:
-        return view->sums + STUDY_BASE_SUMS + i * SHAPLEY_SUMS;
+        return sums + STUDY_BOTH_SUMS + i * SHAPLEY_SUMS;
     default:
-        return view->sums + STUDY_BASE_SUMS + i * EFFECT_SUMS;
+        return sums + i * EFFECT_SUMS;
     }
 }
 
 static const double *pair_sums(const struct view *view)
 {
     size_t dimensions = view->study->dimensions;
-    const double *pairs = view->sums + STUDY_BASE_SUMS + SALTELLI_SUMS + dimensions * SALTELLI_DIMENSION_SUMS;
-    return pairs + study_pair(dimensions, view->i, view->j) * SALTELLI_PAIR_SUMS;
+    return dimension_sums(view, dimensions) + study_pair(dimensions, view->i, view->j) * PAIR_SUMS;
 }
 
-/* Moments of the figure: of row 0, and with Saltelli of A and B together. */
+/* NaN where there is nothing to have a share of. */
+static double share_of(const struct view *view, double part, double whole)
+{
+    return whole > 0 && !view->constant ? part / whole : NAN;
+}
+
+/* Moments of the figure: of row 0, and of the other row where there is one. */
 struct moments {
-    double mean, variance; /* variance: NaN where it is 0 */
+    double mean, variance; /* variance: 0 where it is nothing but rounding */
 };
 
 static struct moments find_moments(const struct view *view)
 {
-    const double *sums = view->sums, *b = view->sums + STUDY_BASE_SUMS;
-    bool both = view->study->sweep->method == DESIGN_SALTELLI;
-    double n = sums[SUM_N] + (both ? b[SALTELLI_B_N] : 0);
-    double mean = (sums[SUM_Y] + (both ? b[SALTELLI_B] : 0)) / n;
-    double square = (sums[SUM_YY] + (both ? b[SALTELLI_BB] : 0)) / n;
+    enum design_method method = view->study->sweep->method;
+    const double *sums = view->sums, *both = both_sums(view);
+    bool other = method == DESIGN_SALTELLI || method == DESIGN_SHAPLEY;
+    double n = sums[SUM_N] + (other ? both[OTHER_N] : 0);
+    double mean = (sums[SUM_Y] + (other ? both[OTHER] : 0)) / n;
+    double square = (sums[SUM_YY] + (other ? both[OTHER_SQUARE] : 0)) / n;
     double variance = square - mean * mean;
-    bool varies = variance > VARIANCE_LEAST * square && !view->constant;
-    return (struct moments){mean, varies ? variance : NAN};
+    return (struct moments){mean, variance > VARIANCE_LEAST * square ? variance : 0};
 }
 
 static double mean_of_row_0(const struct view *view)
@@ -71,112 +87,115 @@ static double draws_of_row_0(const struct view *view)
     return view->sums[SUM_N];
 }
 
-/* --- Saltelli --- */
+/* --- Saltelli and Shapley: shares of the variance --- */
 
-static double saltelli_first(const struct view *view)
+/* Two estimates of the first order, the second of them without error where the first order is all there is, the first
+ * where it is nothing: the more the first finds, the more the second counts. */
+static double first_order(const struct view *view)
 {
-    const double *sums = dimension_sums(view);
-    struct moments moments = find_moments(view);
-    return (sums[FIRST_BE] - moments.mean * sums[FIRST_E]) / sums[FIRST_N] / moments.variance;
+    const double *sums = dimension_sums(view, view->i);
+    const struct moments moments = find_moments(view);
+    double n = sums[FIRST_N];
+    double covariance = (sums[FIRST_PRODUCT] - moments.mean * sums[FIRST_STEP]) / n;
+    double found = share_of(view, covariance, moments.variance);
+    double other = 1 - share_of(view, sums[FIRST_GAP] / (2 * n), moments.variance);
+    double weight = found < 0 ? 0 : found > 1 ? 1 : found;
+    return found + weight * (other - found);
 }
 
-static double saltelli_first_count(const struct view *view)
+static double first_order_count(const struct view *view)
 {
-    return dimension_sums(view)[FIRST_N];
+    return dimension_sums(view, view->i)[FIRST_N];
 }
 
-static double saltelli_total(const struct view *view)
+static double total(const struct view *view)
 {
-    const double *sums = dimension_sums(view);
-    return sums[TOTAL_EE] / (2 * sums[TOTAL_N]) / find_moments(view).variance;
+    const double *sums = dimension_sums(view, view->i);
+    return share_of(view, sums[TOTAL_GAP] / (2 * sums[TOTAL_N]), find_moments(view).variance);
 }
 
-static double saltelli_total_count(const struct view *view)
+static double total_count(const struct view *view)
 {
-    return dimension_sums(view)[TOTAL_N];
+    return dimension_sums(view, view->i)[TOTAL_N];
 }
 
 /* A and B have nothing in common: what they seem to share is chance. */
-static double saltelli_dummy(const struct view *view)
+static double dummy(const struct view *view)
 {
-    const double *sums = view->sums + STUDY_BASE_SUMS;
-    double n = sums[SALTELLI_AB_N];
-    double covariance = sums[SALTELLI_AB] / n - sums[SALTELLI_AB_A] / n * (sums[SALTELLI_AB_B] / n);
-    return covariance / find_moments(view).variance;
+    const double *sums = both_sums(view);
+    double n = sums[BOTH_N];
+    double covariance = sums[BOTH_PRODUCT] / n - sums[BOTH_A] / n * (sums[BOTH_B] / n);
+    return share_of(view, covariance, find_moments(view).variance);
 }
 
-static double saltelli_dummy_count(const struct view *view)
+static double dummy_count(const struct view *view)
 {
-    return view->sums[STUDY_BASE_SUMS + SALTELLI_AB_N];
+    return both_sums(view)[BOTH_N];
 }
-
-/* BA_i and AB_j share dimensions i and j alone. */
-static double saltelli_second(const struct view *view)
-{
-    const double *sums = pair_sums(view);
-    struct view other = *view;
-    other.i = view->j;
-    double n = sums[PAIR_N];
-    double covariance = sums[PAIR_PRODUCT] / n - sums[PAIR_LEFT] / n * (sums[PAIR_RIGHT] / n);
-    return covariance / find_moments(view).variance - saltelli_first(view) - saltelli_first(&other);
-}
-
-static double saltelli_second_count(const struct view *view)
-{
-    return pair_sums(view)[PAIR_N];
-}
-
-/* --- Shapley --- */
 
 static double shapley(const struct view *view)
 {
-    const double *sums = dimension_sums(view);
-    return sums[SHAPLEY] / sums[SHAPLEY_N] / find_moments(view).variance;
+    const double *both = both_sums(view), *sums = dimension_sums(view, view->i);
+    return share_of(view, sums[SHAPLEY] / sums[SHAPLEY_N], both[BOTH_GAP] / (2 * both[BOTH_N]));
 }
 
 static double shapley_count(const struct view *view)
 {
-    return dimension_sums(view)[SHAPLEY_N];
+    return dimension_sums(view, view->i)[SHAPLEY_N];
 }
 
-static double shapley_first(const struct view *view)
+/* --- Saltelli with second order --- */
+
+static double square_first(const struct view *view)
 {
-    const double *sums = dimension_sums(view);
-    return 1 - sums[SHAPLEY_KEPT] / sums[SHAPLEY_KEPT_N] / find_moments(view).variance;
+    const double *sums = dimension_sums(view, view->i);
+    return share_of(view, 2 * sums[SQUARE_FIRST], sums[SQUARE_ALL]);
 }
 
-static double shapley_first_count(const struct view *view)
+static double square_total(const struct view *view)
 {
-    return dimension_sums(view)[SHAPLEY_KEPT_N];
+    const double *sums = dimension_sums(view, view->i);
+    return share_of(view, sums[SQUARE_TOTAL], sums[SQUARE_ALL]);
 }
 
-static double shapley_total(const struct view *view)
+static double square_count(const struct view *view)
 {
-    const double *sums = dimension_sums(view);
-    return sums[SHAPLEY_NEW] / sums[SHAPLEY_NEW_N] / find_moments(view).variance;
+    return dimension_sums(view, view->i)[SQUARE_N];
 }
 
-static double shapley_total_count(const struct view *view)
+/* BA_i and AB_j have dimensions i and j in common, and so what both explain together. */
+static double second_order(const struct view *view)
 {
-    return dimension_sums(view)[SHAPLEY_NEW_N];
+    const double *left = dimension_sums(view, view->i), *right = dimension_sums(view, view->j);
+    const double *pair = pair_sums(view);
+    double variance = (left[SQUARE_ALL] / left[SQUARE_N] + right[SQUARE_ALL] / right[SQUARE_N]) / 8;
+    double together = 1 - share_of(view, pair[PAIR_GAP] / (2 * pair[PAIR_N]), variance);
+    struct view other = *view;
+    other.i = view->j;
+    return together - square_first(view) - square_first(&other);
+}
+
+static double second_order_count(const struct view *view)
+{
+    return pair_sums(view)[PAIR_N];
 }
 
 /* --- elementary effects --- */
 
 static double effect_count(const struct view *view)
 {
-    return dimension_sums(view)[EFFECT_N];
+    return dimension_sums(view, view->i)[EFFECT_N];
 }
 
 static double effect_mean(const struct view *view)
 {
-    const double *sums = dimension_sums(view);
+    const double *sums = dimension_sums(view, view->i);
     return sums[EFFECT] / sums[EFFECT_N];
 }
 
 static double effect_size(const struct view *view)
 {
-    const double *sums = dimension_sums(view);
+    const double *sums = dimension_sums(view, view->i);
     return sums[EFFECT_ABSOLUTE] / sums[EFFECT_N];
 }
 
@@ -190,7 +209,7 @@ static double sample_variance(double n, double mean, double square)
 
 static double effect_square(const struct view *view)
 {
-    const double *sums = dimension_sums(view);
+    const double *sums = dimension_sums(view, view->i);
     return sums[EFFECT_SQUARE] / sums[EFFECT_N];
 }
 
@@ -212,7 +231,7 @@ static double effect_size_error(const struct view *view)
 
 static double derivative_bound(const struct view *view)
 {
-    return effect_square(view) / (PI * PI * find_moments(view).variance);
+    return share_of(view, effect_square(view) / (PI * PI), find_moments(view).variance);
 }
 
 /* --- the list --- */
@@ -222,11 +241,16 @@ enum range { OF_TARGET, OF_DIMENSIONS, OF_DUMMY, OF_PAIRS };
 /* Methods whose row 0 samples the parameters' distributions. */
 #define SAMPLES                                                                                                        \
     (1u << DESIGN_RANDOM | 1u << DESIGN_SOBOL | 1u << DESIGN_LATIN_HYPERCUBE | 1u << DESIGN_SALTELLI |                 \
-     1u << DESIGN_DERIVATIVE | 1u << DESIGN_SHAPLEY)
+     1u << DESIGN_DERIVATIVE | 1u << DESIGN_SHAPLEY | SECOND)
+
+#define SHARES (1u << DESIGN_SALTELLI | 1u << DESIGN_SHAPLEY)
+
+/* Saltelli with second order is as a method of its own. */
+#define SECOND (1u << DESIGN_METHOD_COUNT)
 
 struct index {
     const char *name;
-    uint32_t methods; /* bits 1 << enum design_method */
+    uint32_t methods; /* bits 1 << enum design_method, and SECOND */
     enum range range;
     double (*value)(const struct view *view); /* NaN: undefined */
     double (*count)(const struct view *view); /* what the value rests on */
@@ -236,12 +260,12 @@ struct index {
 
 static const struct index indices[] = {
     {"mean", SAMPLES | 1u << DESIGN_GRID, OF_TARGET, mean_of_row_0, draws_of_row_0, NULL},
-    {"s1", 1u << DESIGN_SALTELLI, OF_DIMENSIONS, saltelli_first, saltelli_first_count, NULL},
-    {"s1", 1u << DESIGN_SALTELLI, OF_DUMMY, saltelli_dummy, saltelli_dummy_count, NULL},
-    {"s1", 1u << DESIGN_SHAPLEY, OF_DIMENSIONS, shapley_first, shapley_first_count, NULL},
-    {"st", 1u << DESIGN_SALTELLI, OF_DIMENSIONS, saltelli_total, saltelli_total_count, NULL},
-    {"st", 1u << DESIGN_SHAPLEY, OF_DIMENSIONS, shapley_total, shapley_total_count, NULL},
-    {"s2", 1u << DESIGN_SALTELLI, OF_PAIRS, saltelli_second, saltelli_second_count, NULL},
+    {"s1", SHARES, OF_DIMENSIONS, first_order, first_order_count, NULL},
+    {"s1", SECOND, OF_DIMENSIONS, square_first, square_count, NULL},
+    {"s1", SHARES | SECOND, OF_DUMMY, dummy, dummy_count, NULL},
+    {"st", SHARES, OF_DIMENSIONS, total, total_count, NULL},
+    {"st", SECOND, OF_DIMENSIONS, square_total, square_count, NULL},
+    {"s2", SECOND, OF_PAIRS, second_order, second_order_count, NULL},
     {"shapley", 1u << DESIGN_SHAPLEY, OF_DIMENSIONS, shapley, shapley_count, NULL},
     {"mu", 1u << DESIGN_MORRIS, OF_DIMENSIONS, effect_mean, effect_count, effect_mean_error},
     {"mu_star", 1u << DESIGN_MORRIS, OF_DIMENSIONS, effect_size, effect_count, effect_size_error},
@@ -347,7 +371,6 @@ static bool emit_index(const struct work *work, const struct index *index, struc
 static bool emit_pairs(const struct work *work, const struct index *index, struct view view, struct estimate_row row)
 {
     size_t count = work->study->dimensions;
-    if (!(work->study->sweep->study.extras & STUDY_SECOND_ORDER)) return true;
     for (view.i = 0; view.i < count; view.i++)
         for (view.j = view.i + 1; view.j < count; view.j++) {
             row.dimension = (int)view.i;
@@ -382,7 +405,7 @@ static bool emit_range(const struct work *work, const struct index *index)
 
 static bool emit_sums(const struct work *work)
 {
-    uint32_t method = 1u << work->study->sweep->method;
+    uint32_t method = has_second_order(work->study) ? SECOND : 1u << work->study->sweep->method;
     pool(work);
     for (size_t at = 0; at < sizeof indices / sizeof *indices; at++)
         if (indices[at].methods & method && !emit_range(work, &indices[at])) return false;

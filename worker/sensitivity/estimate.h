@@ -14,7 +14,7 @@
  *
  *   index       for each        methods
  *   mean        target          all but Morris and one at a time
- *   s1          dimension       Saltelli (and the dummy), Shapley: first order, Var(E[Y | X_i]) / V
+ *   s1          dimension       Saltelli, Shapley, and the dummy: first order, Var(E[Y | X_i]) / V
  *   st          dimension       Saltelli, Shapley: total, E[Var(Y | all but X_i)] / V
  *   s2          pair            Saltelli with second order: V_ij / V
  *   shapley     dimension       Shapley

@@ -86,73 +86,117 @@ KERNEL static void add_base(const struct lanes *row, double *sums)
 
 /* --- Saltelli --- */
 
-KERNEL static void add_a_and_b(const struct lanes *a, const struct lanes *b, double *sums)
-{
-    add_base(b, sums + SALTELLI_B_N);
-    sums[SALTELLI_AB_N] += sum_products(a->valid, b->valid);
-    sums[SALTELLI_AB_A] += sum_products(a->y, b->valid);
-    sums[SALTELLI_AB_B] += sum_products(b->y, a->valid);
-    sums[SALTELLI_AB] += sum_products(a->y, b->y);
-}
+static_assert(OTHER == OTHER_N + SUM_Y && OTHER_SQUARE == OTHER_N + SUM_YY, "the other row is summed as row 0 is");
 
-static_assert(SALTELLI_B == SALTELLI_B_N + SUM_Y && SALTELLI_BB == SALTELLI_B_N + SUM_YY, "B is summed as A is");
+/* Products and squared gaps are 0 in lanes that are not valid on both sides. */
+KERNEL static void add_both(const struct lanes *a, const struct lanes *b, double *sums)
+{
+    model_lanes both, gap;
+    multiply(a->valid, b->valid, both);
+    subtract(a->y, b->y, gap);
+    multiply(gap, both, gap);
+    sums[BOTH_N] += sum_lanes(both);
+    sums[BOTH_A] += sum_products(a->y, both);
+    sums[BOTH_B] += sum_products(b->y, both);
+    sums[BOTH_PRODUCT] += sum_products(a->y, b->y);
+    sums[BOTH_GAP] += sum_products(gap, gap);
+}
 
 KERNEL static void add_dimension(const struct lanes *a, const struct lanes *b, const struct lanes *ab, double *sums)
 {
-    model_lanes both, all, e, g;
+    model_lanes both, all, step, gap;
     multiply(a->valid, ab->valid, both);
     multiply(both, b->valid, all);
-    subtract(ab->y, a->y, e);
-    multiply(e, both, e);
-    sums[TOTAL_N] += sum_lanes(both);
-    sums[TOTAL_EE] += sum_products(e, e);
-    subtract(b->y, ab->y, g);
-    multiply(g, all, g);
+    subtract(ab->y, a->y, step);
+    multiply(step, both, step);
+    subtract(b->y, ab->y, gap);
+    multiply(gap, all, gap);
     sums[FIRST_N] += sum_lanes(all);
-    sums[FIRST_E] += sum_products(e, all);
-    sums[FIRST_B] += sum_products(b->y, all);
-    sums[FIRST_BE] += sum_products(b->y, e);
-    sums[FIRST_GG] += sum_products(g, g);
+    sums[FIRST_STEP] += sum_products(step, all);
+    sums[FIRST_PRODUCT] += sum_products(b->y, step);
+    sums[FIRST_GAP] += sum_products(gap, gap);
+    sums[TOTAL_N] += sum_lanes(both);
+    sums[TOTAL_GAP] += sum_products(step, step);
+}
+
+/* Two points and the two that exchange dimension i between them: the corners of a square. */
+KERNEL static void add_square(const struct lanes *a, const struct lanes *b, const struct lanes *ab,
+                              const struct lanes *ba, double *sums)
+{
+    model_lanes all, other, near, far, across, gap;
+    multiply(a->valid, ab->valid, all);
+    multiply(b->valid, ba->valid, other);
+    multiply(all, other, all);
+    subtract(ab->y, a->y, near);
+    subtract(b->y, ba->y, far);
+    subtract(a->y, b->y, across);
+    subtract(ab->y, ba->y, gap);
+    multiply(near, all, near);
+    multiply(far, all, far);
+    multiply(across, all, across);
+    multiply(gap, all, gap);
+    sums[SQUARE_N] += sum_lanes(all);
+    sums[SQUARE_FIRST] += sum_products(near, far);
+    sums[SQUARE_TOTAL] += sum_products(near, near) + sum_products(far, far);
+    sums[SQUARE_ALL] += sum_products(across, across) + sum_products(gap, gap);
 }
 
 KERNEL static void add_pair(const struct lanes *left, const struct lanes *right, double *sums)
 {
-    sums[PAIR_N] += sum_products(left->valid, right->valid);
-    sums[PAIR_LEFT] += sum_products(left->y, right->valid);
-    sums[PAIR_RIGHT] += sum_products(right->y, left->valid);
-    sums[PAIR_PRODUCT] += sum_products(left->y, right->y);
+    model_lanes both, gap;
+    multiply(left->valid, right->valid, both);
+    subtract(left->y, right->y, gap);
+    multiply(gap, both, gap);
+    sums[PAIR_N] += sum_lanes(both);
+    sums[PAIR_GAP] += sum_products(gap, gap);
 }
 
-/* BA_i against AB_j for all i < j. */
+/* BA_i against AB_j for all i and j. */
 static void add_pairs(const struct work *work, double *sums)
 {
-    size_t dimensions = work->study->dimensions;
-    struct lanes left, right;
-    for (size_t i = 0; i + 1 < dimensions; i++) {
-        load(work, (uint32_t)(2 + dimensions + i), &left);
-        for (size_t j = i + 1; j < dimensions; j++) {
-            load(work, (uint32_t)(2 + j), &right);
-            add_pair(&left, &right, sums + study_pair(dimensions, i, j) * SALTELLI_PAIR_SUMS);
+    uint32_t dimensions = work->study->dimensions;
+    struct lanes ba, ab;
+    for (uint32_t i = 0; i < dimensions; i++) {
+        load(work, 2 + dimensions + i, &ba);
+        for (uint32_t j = 0; j < dimensions; j++) {
+            if (i == j) continue;
+            load(work, 2 + j, &ab);
+            add_pair(&ba, &ab, sums + study_pair(dimensions, i < j ? i : j, i < j ? j : i) * PAIR_SUMS);
         }
     }
 }
 
+static void add_second_order(const struct work *work, const struct lanes *a, const struct lanes *b, double *sums)
+{
+    uint32_t dimensions = work->study->dimensions;
+    struct lanes ab, ba;
+    for (uint32_t i = 0; i < dimensions; i++, sums += SECOND_SUMS) {
+        load(work, 2 + i, &ab);
+        load(work, 2 + dimensions + i, &ba);
+        add_square(a, b, &ab, &ba, sums);
+    }
+    add_pairs(work, sums);
+}
+
 static void add_saltelli(const struct work *work, const struct lanes *a)
 {
-    size_t dimensions = work->study->dimensions;
     double *sums = work->sums + STUDY_BASE_SUMS;
     struct lanes b, ab;
     load(work, 1, &b);
-    add_a_and_b(a, &b, sums);
-    sums += SALTELLI_SUMS;
-    for (size_t i = 0; i < dimensions; i++, sums += SALTELLI_DIMENSION_SUMS) {
-        load(work, (uint32_t)(2 + i), &ab);
+    add_base(&b, sums + OTHER_N);
+    add_both(a, &b, sums);
+    sums += STUDY_BOTH_SUMS;
+    if (work->study->sweep->study.extras & STUDY_SECOND_ORDER) {
+        add_second_order(work, a, &b, sums);
+        return;
+    }
+    for (uint32_t i = 0; i < work->study->dimensions; i++, sums += SALTELLI_SUMS) {
+        load(work, 2 + i, &ab);
         add_dimension(a, &b, &ab, sums);
     }
-    if (work->study->sweep->study.extras & STUDY_SECOND_ORDER) add_pairs(work, sums);
 }
 
-/* --- Morris, derivative, Shapley: what changes from row to row belongs to a dimension of the draw's own --- */
+/* --- Morris and derivative: what changes from row to row belongs to a dimension of the draw's own --- */
 
 static void add_effect(double *sums, double effect)
 {
@@ -179,44 +223,70 @@ static void add_effects(const struct work *work, const struct lanes *start)
     }
 }
 
-static double half_square(const struct lanes *left, const struct lanes *right, uint32_t lane)
+/* --- Shapley: a chain of rows from row 0 to one that has nothing in common with it --- */
+
+struct chain {
+    struct lanes start, before, row, end;
+    uint32_t k; /* of `row`; `before` is row k - 1 */
+};
+
+/* The variance that is left, E (y(0) - y(k))^2 / 2, grows from row to row up to all of it. When parameters are
+ * independent it may as well be seen from the other end, y(d), where it falls; the mean of both views is a product. */
+static bool find_increment(const struct chain *chain, bool independent, uint32_t lane, double *increment)
 {
-    double difference = left->y[lane] - right->y[lane];
-    return difference * difference / 2;
+    double y0 = chain->start.y[lane], yk = chain->row.y[lane], before = chain->before.y[lane];
+    bool valid = chain->start.valid[lane] != 0 && chain->row.valid[lane] != 0 && chain->before.valid[lane] != 0;
+    if (!independent) *increment = ((y0 - yk) * (y0 - yk) - (y0 - before) * (y0 - before)) / 2;
+    else *increment = (yk - before) * (chain->end.y[lane] - y0) / 2;
+    return valid && (!independent || chain->end.valid[lane] != 0);
 }
 
-/* Row k of a draw, which differs from the row before in one dimension; an increment needs all three runs. */
-static void add_increments(const struct work *work, const struct lanes *start, const struct lanes *before,
-                           const struct lanes *row, uint32_t k)
+/* The last of the order is the only one kept in row d - 1: y(d), y(0) and y(d - 1) are A, B and AB_i. */
+static void add_kept(const struct chain *chain, uint32_t lane, double *sums)
+{
+    double b = chain->start.y[lane], ab = chain->before.y[lane], step = ab - chain->row.y[lane];
+    if (chain->start.valid[lane] == 0 || chain->before.valid[lane] == 0 || chain->row.valid[lane] == 0) return;
+    sums[FIRST_N] += 1;
+    sums[FIRST_STEP] += step;
+    sums[FIRST_PRODUCT] += b * step;
+    sums[FIRST_GAP] += (b - ab) * (b - ab);
+}
+
+/* The first of the order is the only one drawn anew in row 1. */
+static void add_renewed(const struct chain *chain, uint32_t lane, double *sums)
+{
+    double step = chain->start.y[lane] - chain->row.y[lane];
+    if (chain->start.valid[lane] == 0 || chain->row.valid[lane] == 0) return;
+    sums[TOTAL_N] += 1;
+    sums[TOTAL_GAP] += step * step;
+}
+
+static void add_link(const struct work *work, const struct chain *chain)
 {
     uint32_t dimensions = work->study->dimensions;
+    bool independent = work->study->sweep->correlation_count == 0;
     for (uint32_t lane = 0; lane < work->batch->draws; lane++) {
-        if (start->valid[lane] == 0 || row->valid[lane] == 0) continue;
-        double *sums = work->sums + STUDY_BASE_SUMS + work->batch->order[k - 1][lane] * SHAPLEY_SUMS;
-        double now = half_square(start, row, lane);
-        if (before->valid[lane] != 0) {
+        double increment, *sums = work->sums + STUDY_BASE_SUMS + STUDY_BOTH_SUMS;
+        sums += work->batch->order[chain->k - 1][lane] * SHAPLEY_SUMS;
+        if (find_increment(chain, independent, lane, &increment)) {
             sums[SHAPLEY_N] += 1;
-            sums[SHAPLEY] += now - half_square(start, before, lane);
+            sums[SHAPLEY] += increment;
         }
-        if (k == 1) {
-            sums[SHAPLEY_NEW_N] += 1;
-            sums[SHAPLEY_NEW] += now;
-        }
-        if (k + 1 == dimensions) { /* only the last of the order is kept */
-            double *kept = work->sums + STUDY_BASE_SUMS + work->batch->order[dimensions - 1][lane] * SHAPLEY_SUMS;
-            kept[SHAPLEY_KEPT_N] += 1;
-            kept[SHAPLEY_KEPT] += now;
-        }
+        if (chain->k == 1) add_renewed(chain, lane, sums);
+        if (chain->k == dimensions) add_kept(chain, lane, sums);
     }
 }
 
 static void add_shapley(const struct work *work, const struct lanes *start)
 {
-    struct lanes before = *start, row;
-    for (uint32_t k = 1; k <= work->study->dimensions; k++) {
-        load(work, k, &row);
-        add_increments(work, start, &before, &row, k);
-        before = row;
+    struct chain chain = {.start = *start, .before = *start, .k = 1};
+    load(work, work->study->dimensions, &chain.end);
+    add_base(&chain.end, work->sums + STUDY_BASE_SUMS + OTHER_N);
+    add_both(&chain.end, start, work->sums + STUDY_BASE_SUMS);
+    for (; chain.k <= work->study->dimensions; chain.k++) {
+        load(work, chain.k, &chain.row);
+        add_link(work, &chain);
+        chain.before = chain.row;
     }
 }
 
