@@ -81,8 +81,9 @@ size_t answers_find(const struct plan *plan, struct answer *answers, char *why, 
     return count;
 }
 
-static bool says_yes(const struct sweep_threshold *threshold, double value)
+bool threshold_says_yes(const struct sweep_threshold *threshold, double value)
 {
+    if (!isfinite(value)) return false;
     switch (threshold->side) {
     case THRESHOLD_ABOVE:
         return value > threshold->value;
@@ -100,7 +101,7 @@ void answer_yes_no(const struct answer *answer, const double *store, size_t stri
     for (size_t draw = 0; draw < draws; draw++) {
         bool yes = true;
         for (size_t at = 0; at < answer->threshold_count && yes; at++)
-            yes = says_yes(&answer->thresholds[at], store[answer->kept[at] * stride + draw]);
+            yes = threshold_says_yes(&answer->thresholds[at], store[answer->kept[at] * stride + draw]);
         out[draw] = yes;
     }
 }

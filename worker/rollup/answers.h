@@ -35,6 +35,9 @@ struct answer {
  * measure is not there; `why` says which. */
 size_t answers_find(const struct plan *plan, struct answer *answers, char *why, size_t why_bytes);
 
+/* Whether a figure answers a threshold with yes; one that is not finite is undefined, and says no. */
+bool threshold_says_yes(const struct sweep_threshold *threshold, double value);
+
 /* Thresholds and satisficing of one column and area: store[figure * stride + draw], in which kept figures are
  * there. out: [draws]. */
 void answer_yes_no(const struct answer *answer, const double *store, size_t stride, size_t draws, double *out);
