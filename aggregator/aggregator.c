@@ -9,6 +9,7 @@
 
 #include "catalog.h"
 #include "digest.h"
+#include "stop.h"
 #include "sweep_codec.h"
 
 #define HEARTBEAT_MS       500u /* until the broker says otherwise ... */
@@ -21,8 +22,9 @@
 #define ASKED_MS           10000u /* a sweep that only a worker named is asked for so long */
 #define REPORTS_PER_STEP   32u    /* below the socket's queue ... */
 #define REPORTS_APART_MS   10u    /* ... which has this long to drain */
-#define TABLE_FIRST_MS     1000u  /* a table that failed is tried again, at first soon: a disk may have hiccuped ... */
-#define TABLE_MOST_MS      3600000u /* ... then ever less often: another version of the model stays another */
+#define WORK_FIRST_MS                                                                                                  \
+    1000u /* a table or a check that failed is tried again, at first soon: a disk may have hiccuped ... */
+#define WORK_MOST_MS 3600000u /* ... then ever less often: another version of the model stays another */
 
 struct answer {
     enum aggregator_effect_kind kind; /* FOLDED or OUTCOME */
@@ -49,6 +51,8 @@ struct aggregator {
 
     bool rendering, finishing; /* a table is being made; its digest waits for the commit */
     struct digest rendered;    /* the sweep */
+    bool checking;             /* a checkpoint is being looked at ... */
+    struct digest checked;     /* ... of this sweep */
 };
 
 /* One step's surroundings. */
@@ -143,7 +147,7 @@ static void take_sweep(struct step *step, const struct digest *digest, struct sp
         return;
     }
     entry->population = core->decoded.population;
-    fold_init(&entry->fold, sweep_block_count(&core->decoded));
+    fold_init(&entry->fold, sweep_block_count(&core->decoded), stop_first_level(&core->decoded));
     struct aggregator_effect *effect = emit(step, EFFECT_STORE_SWEEP);
     effect->sweep = *digest;
     effect->population = entry->population;
@@ -369,9 +373,20 @@ static void report(struct step *step, struct entry *entry)
     entry->report_due_ms = entry->wanted ? step->now_ms + AGGREGATOR_REPEAT_MS : UINT64_MAX;
 }
 
+static bool is_at_checkpoint(const struct entry *entry)
+{
+    return entry->stage == ENTRY_READY && fold_is_at_checkpoint(&entry->fold);
+}
+
+/* Which blocks are still wanted of a sweep at a checkpoint is known once that has been looked at. */
+static bool can_report(const struct entry *entry)
+{
+    return entry->stage == ENTRY_READY && !is_at_checkpoint(entry);
+}
+
 static bool is_due(const struct entry *entry, uint64_t now_ms)
 {
-    return entry->stage == ENTRY_READY && entry->report_due_ms <= now_ms;
+    return can_report(entry) && entry->report_due_ms <= now_ms;
 }
 
 static void report_due(struct step *step)
@@ -391,13 +406,33 @@ static bool lacks_table(const struct entry *entry)
     return entry->stage == ENTRY_READY && !entry->complete && fold_is_complete(&entry->fold);
 }
 
+static bool is_at_work(const struct aggregator *core)
+{
+    return core->rendering || core->finishing || core->checking;
+}
+
+/* Sweeps at a checkpoint come first: their workers wait to hear that they may stop. */
+static void check_next(struct step *step)
+{
+    struct aggregator *core = step->core;
+    if (is_at_work(core)) return;
+    for (size_t at = 0; at < core->catalog.count; at++) {
+        const struct entry *entry = &core->catalog.entries[at];
+        if (!is_at_checkpoint(entry) || entry->work_due_ms > step->now_ms) continue;
+        emit_node(step, EFFECT_CHECK, entry, fold_checkpoint(&entry->fold));
+        core->checking = true;
+        core->checked = entry->sweep;
+        return;
+    }
+}
+
 static void render_next(struct step *step)
 {
     struct aggregator *core = step->core;
-    if (core->rendering || core->finishing) return;
+    if (is_at_work(core)) return;
     for (size_t at = 0; at < core->catalog.count; at++) {
         const struct entry *entry = &core->catalog.entries[at];
-        if (!lacks_table(entry) || entry->table_due_ms > step->now_ms) continue;
+        if (!lacks_table(entry) || entry->work_due_ms > step->now_ms) continue;
         emit(step, EFFECT_RENDER)->sweep = entry->sweep;
         core->rendering = true;
         core->rendered = entry->sweep;
@@ -410,6 +445,7 @@ static void tell(struct step *step)
 {
     if (step->core->uncommitted) return;
     report_due(step);
+    check_next(step);
     render_next(step);
 }
 
@@ -475,6 +511,12 @@ static void take_commit(struct step *step)
     tell(step);
 }
 
+static void put_off_work(struct step *step, struct entry *entry)
+{
+    entry->work_wait_ms = least(most(2 * entry->work_wait_ms, WORK_FIRST_MS), WORK_MOST_MS);
+    entry->work_due_ms = step->now_ms + entry->work_wait_ms;
+}
+
 static void take_table(struct step *step)
 {
     struct aggregator *core = step->core;
@@ -482,8 +524,7 @@ static void take_table(struct step *step)
     assert(core->rendering && entry && digest_equal(&core->rendered, &entry->sweep));
     core->rendering = false;
     if (step->event->fault) {
-        entry->table_wait_ms = least(most(2 * entry->table_wait_ms, TABLE_FIRST_MS), TABLE_MOST_MS);
-        entry->table_due_ms = step->now_ms + entry->table_wait_ms;
+        put_off_work(step, entry);
         return;
     }
     entry->result = step->event->result;
@@ -493,6 +534,49 @@ static void take_table(struct step *step)
     effect->result = entry->result;
 }
 
+/* The halves of the parent are on disk, as everything is when a checkpoint is looked at. */
+static void go_on(struct step *step, struct entry *entry)
+{
+    struct fold_place left = fold_checkpoint(&entry->fold);
+    struct fold_place right = {.level = left.level, .index = 1};
+    struct fold_node *parent = fold_go_on(&entry->fold);
+    if (!parent) return;
+    emit_node(step, EFFECT_MERGE, entry, left);
+    emit_node(step, EFFECT_DELETE_NODE, entry, left);
+    emit_node(step, EFFECT_DELETE_NODE, entry, right);
+    emit_node(step, EFFECT_STORE_NODE, entry, parent->place);
+    parent->stored = true;
+    step->core->uncommitted = true;
+}
+
+/* A result that is on disk already is the right one: the verdict is the same as when it was made. */
+static void stop(struct step *step, struct entry *entry)
+{
+    if (entry->fold.count > 1) {
+        emit_node(step, EFFECT_DELETE_OTHERS, entry, fold_checkpoint(&entry->fold));
+        step->core->uncommitted = true;
+    }
+    fold_stop(&entry->fold);
+    entry->complete = !digest_is_zero(&entry->result);
+}
+
+static void take_verdict(struct step *step)
+{
+    struct aggregator *core = step->core;
+    struct entry *entry = catalog_find(&core->catalog, &step->event->sweep);
+    assert(core->checking && entry && digest_equal(&core->checked, &entry->sweep));
+    assert(!core->uncommitted && "the verdict comes before anything else");
+    core->checking = false;
+    if (step->event->fault) {
+        put_off_work(step, entry);
+        return;
+    }
+    entry->work_due_ms = entry->work_wait_ms = 0;
+    if (entry->wanted) entry->report_due_ms = step->now_ms;
+    if (step->event->met) stop(step, entry);
+    else go_on(step, entry);
+}
+
 /* A node that cannot be read back is no longer held: its blocks are to be done again. */
 static void take_damage(struct step *step)
 {
@@ -500,6 +584,7 @@ static void take_damage(struct step *step)
     struct entry *entry = catalog_find(&core->catalog, &step->event->sweep);
     if (!entry || !fold_drop(&entry->fold, step->event->place)) return;
     if (core->rendering && digest_equal(&core->rendered, &entry->sweep)) core->rendering = false;
+    if (core->checking && digest_equal(&core->checked, &entry->sweep)) core->checking = false;
     emit_node(step, EFFECT_SET_ASIDE, entry, step->event->place);
     entry->complete = false;
     entry->result = (struct digest){{0}};
@@ -583,7 +668,7 @@ void aggregator_free(struct aggregator *core)
     free(core);
 }
 
-bool aggregator_load_sweep(struct aggregator *core, const struct digest *sweep, uint64_t blocks,
+bool aggregator_load_sweep(struct aggregator *core, const struct digest *sweep, uint64_t blocks, uint32_t first_level,
                            const struct digest *population, bool population_held, const struct digest *result)
 {
     if (blocks < 1 || blocks > FOLD_BLOCKS_MAX || catalog_find(&core->catalog, sweep)) return false;
@@ -592,7 +677,7 @@ bool aggregator_load_sweep(struct aggregator *core, const struct digest *sweep, 
     entry->stage = population_held ? ENTRY_READY : ENTRY_READ;
     entry->population = *population;
     entry->result = *result;
-    fold_init(&entry->fold, blocks);
+    fold_init(&entry->fold, blocks, first_level);
     return true;
 }
 
@@ -624,6 +709,9 @@ void aggregator_step(struct aggregator *core, const struct aggregator_event *eve
     case EVENT_RENDERED:
         take_table(&step);
         break;
+    case EVENT_CHECKED:
+        take_verdict(&step);
+        break;
     case EVENT_DAMAGED:
         take_damage(&step);
         break;
@@ -636,13 +724,14 @@ void aggregator_step(struct aggregator *core, const struct aggregator_event *eve
 static uint64_t entry_due_ms(const struct aggregator *core, const struct entry *entry)
 {
     uint64_t due_ms = UINT64_MAX;
-    if (entry->stage == ENTRY_READY && core->registered && entry->report_due_ms != UINT64_MAX)
+    if (can_report(entry) && core->registered && entry->report_due_ms != UINT64_MAX)
         due_ms = most(entry->report_due_ms, core->reports_after_ms);
     if (needs_fetch(entry) && core->registered && (entry->wanted || entry->asked_until_ms > 0))
         due_ms = least(due_ms, entry->fetch_due_ms);
     if ((entry->stage == ENTRY_NAMED || entry->stage == ENTRY_REFUSED) && !entry->wanted)
         due_ms = least(due_ms, entry->asked_until_ms);
-    if (lacks_table(entry) && !core->rendering && !core->finishing) due_ms = least(due_ms, entry->table_due_ms);
+    if ((lacks_table(entry) || is_at_checkpoint(entry)) && !is_at_work(core))
+        due_ms = least(due_ms, entry->work_due_ms);
     return due_ms;
 }
 
@@ -700,7 +789,12 @@ static void fill_held(const struct aggregator *core, const struct aggregator_eff
     message->held.sweep = effect->sweep;
     message->held.complete = entry->complete;
     message->held.result = entry->complete ? entry->result : (struct digest){{0}};
-    message->held.count = (uint32_t)fold_ranges(&entry->fold, &from, message->held.ranges, MESSAGE_RANGES_MAX);
+    if (entry->fold.stopped) {
+        message->held.count = 1; /* as good as held: nobody is to do the others */
+        message->held.ranges[0] = (struct block_range){0, entry->fold.blocks};
+    } else {
+        message->held.count = (uint32_t)fold_ranges(&entry->fold, &from, message->held.ranges, MESSAGE_RANGES_MAX);
+    }
 }
 
 static void fill_folded(const struct aggregator_effect *effect, struct message *message)

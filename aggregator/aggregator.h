@@ -44,6 +44,7 @@ enum aggregator_event_kind {
     EVENT_FLUSH,     /* the turn ends */
     EVENT_COMMITTED, /* the commit asked for is on disk */
     EVENT_RENDERED,  /* the table that EFFECT_RENDER asked for is made, or cannot be made */
+    EVENT_CHECKED,   /* the checkpoint that EFFECT_CHECK named has been looked at, or cannot be */
     EVENT_DAMAGED,   /* a stored node can not be read back: sweep, place */
     EVENT_TICK       /* time passed */
 };
@@ -54,9 +55,10 @@ struct aggregator_event {
     struct aggregator_peer peer;   /* PEER */
     const struct message *message; /* BROKER, PEER; borrowed */
     const char *fault;             /* PEER with a PARTIAL whose payload is unsound: one line, or NULL.
-                                      RENDERED: why there is no table, or NULL. Borrowed. */
-    struct digest sweep;           /* RENDERED, DAMAGED */
+                                      RENDERED, CHECKED: why there is no table, no verdict, or NULL. Borrowed. */
+    struct digest sweep;           /* RENDERED, CHECKED, DAMAGED */
     struct digest result;          /* RENDERED: of the table */
+    bool met;                      /* CHECKED: the stop rule */
     struct fold_place place;       /* DAMAGED */
 };
 
@@ -79,10 +81,13 @@ enum aggregator_effect_kind {
     EFFECT_STORE_POPULATION,
     EFFECT_STORE_NODE,
     EFFECT_DELETE_NODE,
+    EFFECT_DELETE_OTHERS, /* every node of the sweep but that at `place`, in memory too */
     EFFECT_STORE_RESULT,
     EFFECT_SET_ASIDE, /* a damaged node: kept as evidence, no longer part of the sweep */
     EFFECT_COMMIT,    /* answered by EVENT_COMMITTED */
-    /* work */
+    /* work; at most one of these in a step */
+    EFFECT_CHECK, /* the sweep's first blocks are on disk as the node at `place`: look at the stop rule; answered by
+                     EVENT_CHECKED or _DAMAGED, before any other event */
     EFFECT_RENDER /* every block is on disk: make the table; answered by EVENT_RENDERED or _DAMAGED */
 };
 
@@ -92,7 +97,7 @@ struct aggregator_effect {
     struct digest sweep;          /* FETCH, STORE_POPULATION: the item. None in HELLO, HEARTBEAT, RECONNECT, COMMIT */
     struct digest population;     /* STORE_SWEEP */
     struct digest result;         /* STORE_RESULT */
-    struct fold_place place;      /* FOLDED, KEEP, MERGE, STORE_NODE, DELETE_NODE, SET_ASIDE */
+    struct fold_place place;      /* FOLDED, KEEP, MERGE, STORE_NODE, DELETE_NODE, DELETE_OTHERS, SET_ASIDE, CHECK */
     enum message_item item;       /* FETCH */
     enum message_outcome outcome; /* FOLDED */
     enum message_error error;     /* ERROR */
@@ -109,10 +114,11 @@ struct aggregator_effects {
 struct aggregator *aggregator_new(const struct aggregator_config *config);
 void aggregator_free(struct aggregator *core);
 
-/* What was on disk, before the first event: sweeps, then their nodes. `result` is zero when no table was
- * made yet; population_held: it is built in or on disk. False: it can not be so (too many sweeps,
+/* What was on disk, before the first event: sweeps, then their nodes. first_level: of the checkpoints
+ * (worker/sensitivity/stop.h). `result` is zero when no table was made yet; population_held: it is built in or on
+ * disk. A sweep that had stopped is looked at again, with the same verdict. False: it can not be so (too many sweeps,
  * impossible blocks, a node that overlaps another), or no memory. */
-bool aggregator_load_sweep(struct aggregator *core, const struct digest *sweep, uint64_t blocks,
+bool aggregator_load_sweep(struct aggregator *core, const struct digest *sweep, uint64_t blocks, uint32_t first_level,
                            const struct digest *population, bool population_held, const struct digest *result);
 bool aggregator_load_node(struct aggregator *core, const struct digest *sweep, struct fold_place place);
 

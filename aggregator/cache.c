@@ -137,6 +137,12 @@ bool cache_put(struct cache *cache, const struct digest *sweep, struct fold_plac
     return true;
 }
 
+void cache_pin(struct cache *cache, const struct digest *sweep, struct fold_place place)
+{
+    struct item *item = find(cache, sweep, place);
+    if (item) item->pinned = true;
+}
+
 void cache_unpin(struct cache *cache, const struct digest *sweep, struct fold_place place)
 {
     struct item *item = find(cache, sweep, place);
@@ -149,6 +155,15 @@ void cache_drop(struct cache *cache, const struct digest *sweep, struct fold_pla
 {
     struct item *item = find(cache, sweep, place);
     if (item) discard(cache, item);
+}
+
+void cache_drop_others(struct cache *cache, const struct digest *sweep, struct fold_place place)
+{
+    for (struct item *item = cache->oldest, *newer; item; item = newer) {
+        newer = item->newer;
+        bool spared = item->place.level == place.level && item->place.index == place.index;
+        if (!spared && digest_equal(&item->sweep, sweep)) discard(cache, item);
+    }
 }
 
 size_t cache_bytes(const struct cache *cache)

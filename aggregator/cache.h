@@ -21,13 +21,17 @@ void cache_free(struct cache *cache);
 struct node *cache_find(struct cache *cache, const struct digest *sweep, struct fold_place place);
 
 /* Gives a node to the cache, which frees it in the end (also on failure). The place must not be there.
- * pinned: stays until cache_unpin or cache_drop. False: out of memory. */
+ * pinned, then or later: stays until cache_unpin or cache_drop. False: out of memory. */
 bool cache_put(struct cache *cache, const struct digest *sweep, struct fold_place place, struct node *node,
                bool pinned);
 
-/* May evict others, not this one. No effect on what is not there. */
+/* Neither has an effect on what is not there. Unpinning may evict others, not this one. */
+void cache_pin(struct cache *cache, const struct digest *sweep, struct fold_place place);
 void cache_unpin(struct cache *cache, const struct digest *sweep, struct fold_place place);
 void cache_drop(struct cache *cache, const struct digest *sweep, struct fold_place place);
+
+/* Drops every node of a sweep but that at `place`. */
+void cache_drop_others(struct cache *cache, const struct digest *sweep, struct fold_place place);
 
 size_t cache_bytes(const struct cache *cache);
 size_t cache_count(const struct cache *cache);

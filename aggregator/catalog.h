@@ -23,8 +23,8 @@ struct entry {
     const char *why;                                   /* REFUSED: a constant string */
     bool wanted;                                       /* open at the broker */
     bool complete;                                     /* result is on disk */
-    uint64_t table_due_ms;                             /* when a table may be tried; 0: now */
-    uint64_t table_wait_ms;                            /* ... after it failed; 0: it has not */
+    uint64_t work_due_ms;                              /* when table or check may be tried; 0: now */
+    uint64_t work_wait_ms;                             /* ... after it failed; 0: it has not */
     uint64_t asked_until_ms;                           /* somebody needs it until then */
     uint64_t fetch_due_ms, reported_ms, report_due_ms; /* UINT64_MAX: not due */
     struct fold fold;                                  /* once READ */

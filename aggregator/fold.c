@@ -37,17 +37,27 @@ static bool is_inside(const struct fold *fold, struct fold_place place)
     return place.level <= NODE_LEVEL_MAX && place.index < fold->blocks >> place.level;
 }
 
-static bool has_room(const struct fold *fold, struct fold_place place)
+/* A checkpoint and its sibling stay apart until the checkpoint has been looked at. */
+static bool may_merge(const struct fold *fold, struct fold_place place)
 {
-    if (fold->count < FOLD_HELD_MAX) return true;
+    return place.index > 1 || place.level < fold->ceiling;
+}
+
+static bool has_sibling(const struct fold *fold, struct fold_place place)
+{
     const struct fold_node *sibling = fold_at(fold, fold_first(sibling_of(place)));
     return sibling && equal(sibling->place, sibling_of(place));
 }
 
-void fold_init(struct fold *fold, uint64_t blocks)
+static bool has_room(const struct fold *fold, struct fold_place place)
+{
+    return fold->count < FOLD_HELD_MAX || (may_merge(fold, place) && has_sibling(fold, place));
+}
+
+void fold_init(struct fold *fold, uint64_t blocks, uint32_t first_level)
 {
     assert(blocks >= 1 && blocks <= FOLD_BLOCKS_MAX);
-    *fold = (struct fold){.blocks = blocks};
+    *fold = (struct fold){.blocks = blocks, .first_level = first_level, .ceiling = first_level};
 }
 
 void fold_free(struct fold *fold)
@@ -57,13 +67,15 @@ void fold_free(struct fold *fold)
     fold->count = fold->capacity = 0;
 }
 
-enum message_outcome fold_judge(const struct fold *fold, struct fold_place place, const char **why)
+/* Of a node that may be of any level. */
+static enum message_outcome judge(const struct fold *fold, struct fold_place place, const char **why)
 {
     *why = "";
     if (!is_inside(fold, place)) {
         *why = "not a whole node inside the sweep's blocks";
         return FOLD_REFUSED;
     }
+    if (fold->stopped) return FOLD_DUPLICATE;
     size_t at = position_of(fold, fold_first(place));
     if (at < fold->count && fold_first(fold->held[at].place) < end_of(place)) {
         if (fold->held[at].place.level >= place.level) return FOLD_DUPLICATE;
@@ -75,6 +87,14 @@ enum message_outcome fold_judge(const struct fold *fold, struct fold_place place
         return FOLD_OVERLAP;
     }
     return FOLD_NEW;
+}
+
+enum message_outcome fold_judge(const struct fold *fold, struct fold_place place, const char **why)
+{
+    enum message_outcome outcome = judge(fold, place, why);
+    if (outcome != FOLD_NEW || place.index > 0 || place.level <= fold->first_level) return outcome;
+    *why = "the stop rule is to be looked at within these blocks; send them singly";
+    return FOLD_OVERLAP;
 }
 
 static bool grow(struct fold *fold)
@@ -110,7 +130,7 @@ bool fold_take(struct fold *fold, struct fold_place place, struct fold_chain *ch
     for (;;) {
         struct fold_place sibling = sibling_of(place);
         size_t at = position_of(fold, fold_first(sibling));
-        if (at == fold->count || !equal(fold->held[at].place, sibling)) break;
+        if (at == fold->count || !equal(fold->held[at].place, sibling) || !may_merge(fold, place)) break;
         assert(chain->count < NODE_LEVEL_MAX);
         chain->absorbed[chain->count++] = fold->held[at];
         take_out(fold, at);
@@ -121,12 +141,24 @@ bool fold_take(struct fold *fold, struct fold_place place, struct fold_chain *ch
     return true;
 }
 
+/* Whether a held node is that of a checkpoint. */
+static bool is_checkpoint(const struct fold *fold, struct fold_place place)
+{
+    return place.index == 0 && place.level >= fold->first_level;
+}
+
+/* Siblings that are held both: only a checkpoint is held apart. */
+static bool may_stand_beside(const struct fold *fold, struct fold_place place)
+{
+    return place.index <= 1 && place.level >= fold->first_level;
+}
+
 bool fold_restore(struct fold *fold, struct fold_place place)
 {
     const char *why;
-    if (fold_judge(fold, place, &why) != FOLD_NEW || !grow(fold)) return false;
-    const struct fold_node *beside = fold_at(fold, fold_first(sibling_of(place)));
-    if (beside && equal(beside->place, sibling_of(place))) return false; /* they would have been merged */
+    if (judge(fold, place, &why) != FOLD_NEW || !grow(fold)) return false;
+    if (has_sibling(fold, place) && !may_stand_beside(fold, place)) return false; /* they would have been merged */
+    if (is_checkpoint(fold, place)) fold->ceiling = place.level; /* those below were looked at: it is made of them */
     insert(fold, position_of(fold, fold_first(place)), (struct fold_node){.place = place, .stored = true});
     return true;
 }
@@ -136,7 +168,43 @@ bool fold_drop(struct fold *fold, struct fold_place place)
     struct fold_node *node = is_inside(fold, place) ? fold_at(fold, fold_first(place)) : NULL;
     if (!node || !equal(node->place, place)) return false;
     take_out(fold, (size_t)(node - fold->held));
+    if (!is_checkpoint(fold, place)) return true;
+    fold->ceiling = fold->first_level; /* it comes again from below */
+    fold->stopped = false;
     return true;
+}
+
+struct fold_place fold_checkpoint(const struct fold *fold)
+{
+    return (struct fold_place){.level = fold->ceiling, .index = 0};
+}
+
+bool fold_is_at_checkpoint(const struct fold *fold)
+{
+    if (fold->stopped || fold->count == 0 || fold->ceiling > NODE_LEVEL_MAX) return false;
+    struct fold_place place = fold_checkpoint(fold);
+    return equal(fold->held[0].place, place) && fold_size(place) < fold->blocks;
+}
+
+struct fold_node *fold_go_on(struct fold *fold)
+{
+    assert(fold_is_at_checkpoint(fold));
+    struct fold_node *node = &fold->held[0];
+    struct fold_place place = node->place;
+    fold->ceiling++;
+    if (!has_sibling(fold, place)) return NULL;
+    take_out(fold, 1);
+    fold->covered += fold_size(place);
+    *node = (struct fold_node){.place = {.level = place.level + 1, .index = 0}};
+    return node;
+}
+
+void fold_stop(struct fold *fold)
+{
+    assert(fold_is_at_checkpoint(fold));
+    fold->stopped = true;
+    fold->count = 1;
+    fold->covered = fold_size(fold->held[0].place);
 }
 
 struct fold_node *fold_at(const struct fold *fold, uint64_t block)
@@ -148,7 +216,7 @@ struct fold_node *fold_at(const struct fold *fold, uint64_t block)
 
 bool fold_is_complete(const struct fold *fold)
 {
-    return fold->covered == fold->blocks;
+    return fold->stopped || (fold->covered == fold->blocks && !fold_is_at_checkpoint(fold));
 }
 
 size_t fold_ranges(const struct fold *fold, size_t *from, struct block_range *ranges, size_t max)
@@ -169,15 +237,23 @@ size_t fold_ranges(const struct fold *fold, size_t *from, struct block_range *ra
     return count;
 }
 
+static bool end_is_sound(const struct fold *fold)
+{
+    if (fold->count > 0 && is_checkpoint(fold, fold->held[0].place) && fold->held[0].place.level > fold->ceiling)
+        return false;
+    return !fold->stopped || (fold->count == 1 && equal(fold->held[0].place, fold_checkpoint(fold)));
+}
+
 bool fold_is_sound(const struct fold *fold)
 {
     uint64_t end = 0, covered = 0;
     for (size_t at = 0; at < fold->count; at++) {
         struct fold_place place = fold->held[at].place;
         if (!is_inside(fold, place) || fold_first(place) < end) return false;
-        if (at > 0 && equal(fold->held[at - 1].place, sibling_of(place))) return false;
+        bool apart = at == 0 || !equal(fold->held[at - 1].place, sibling_of(place));
+        if (!apart && !(may_stand_beside(fold, place) && !may_merge(fold, place))) return false;
         end = end_of(place);
         covered += fold_size(place);
     }
-    return covered == fold->covered && fold->count <= FOLD_HELD_MAX;
+    return covered == fold->covered && fold->count <= FOLD_HELD_MAX && end_is_sound(fold);
 }

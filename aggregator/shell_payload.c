@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "digest.h"
+#include "stop.h"
 #include "table.h"
 
 /* An estimate from a sweep with more parts than this uses the largest. A finished one never has so many. */
@@ -82,12 +83,13 @@ static enum payload_status load(struct payloads *payloads, const struct digest *
     return fail(payloads, "out of memory for a node");
 }
 
-/* One of the halves has just arrived and is pinned, so bringing in the other cannot push it out. */
+/* Bringing in one of the halves must not push out the other. */
 static enum payload_status merge_halves(struct payloads *payloads, const struct digest *sweep, struct fold_place left,
                                         struct fold_place right, struct node **parent)
 {
     struct node *left_node, *right_node;
     enum payload_status status = load(payloads, sweep, left, &left_node);
+    cache_pin(payloads->cache, sweep, left);
     if (status == PAYLOAD_OK) status = load(payloads, sweep, right, &right_node);
     if (status != PAYLOAD_OK) return status;
     *parent = node_merge(left_node, right_node);
@@ -192,6 +194,26 @@ enum payload_status payload_fold(struct payloads *payloads, const struct digest 
     for (size_t at = 0; status == PAYLOAD_OK && at < count; at++) *blocks += fold_size(places[at]);
     free(places);
     return status;
+}
+
+enum payload_status payload_lend(struct payloads *payloads, const struct digest *sweep, struct fold_place place,
+                                 const struct node **node)
+{
+    struct node *lent;
+    enum payload_status status = load(payloads, sweep, place, &lent);
+    *node = lent;
+    return status;
+}
+
+enum payload_status payload_check(struct payloads *payloads, const struct digest *sweep, struct fold_place place,
+                                  bool *met)
+{
+    const struct node *node;
+    enum payload_status status = payload_lend(payloads, sweep, place, &node);
+    if (status != PAYLOAD_OK) return status;
+    const struct plan *plan = plan_of(payloads, sweep);
+    if (!plan) return PAYLOAD_FAILED;
+    return stop_is_met(plan, node, met) ? PAYLOAD_OK : fail(payloads, "out of memory for the stop rule");
 }
 
 enum payload_status payload_digest(struct payloads *payloads, const struct digest *sweep, const struct fold *fold,

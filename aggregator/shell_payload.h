@@ -45,6 +45,14 @@ enum payload_status payload_store(struct payloads *payloads, const struct digest
 enum payload_status payload_fold(struct payloads *payloads, const struct digest *sweep, const struct fold *fold,
                                  struct node **root, uint64_t *blocks);
 
+/* Lends a stored node, until the next call of any function here. */
+enum payload_status payload_lend(struct payloads *payloads, const struct digest *sweep, struct fold_place place,
+                                 const struct node **node);
+
+/* Looks at the stop rule of a sweep, at the stored node of a checkpoint. */
+enum payload_status payload_check(struct payloads *payloads, const struct digest *sweep, struct fold_place place,
+                                  bool *met);
+
 /* The digest of the table made from all held nodes. */
 enum payload_status payload_digest(struct payloads *payloads, const struct digest *sweep, const struct fold *fold,
                                    struct digest *digest);

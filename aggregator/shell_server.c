@@ -19,6 +19,7 @@
 #include "shell_payload.h"
 #include "shell_plans.h"
 #include "shell_store.h"
+#include "stop.h"
 #include "sweep_codec.h"
 
 #define TURN_MESSAGES  64u
@@ -63,7 +64,8 @@ static bool visit_sweep(void *context, const struct digest *sweep, const struct 
     if (!sweep_decode(bytes, server->scratch, why)) return false;
     bool held = population_held || digest_equal(population, &server->config.built_in);
     *why = "there is no room for one more sweep";
-    return aggregator_load_sweep(server->core, sweep, sweep_block_count(server->scratch), population, held, result);
+    return aggregator_load_sweep(server->core, sweep, sweep_block_count(server->scratch),
+                                 stop_first_level(server->scratch), population, held, result);
 }
 
 static bool visit_node(void *context, const struct digest *sweep, struct fold_place place, const char **why)
@@ -327,6 +329,32 @@ static void render(struct server *server, const struct digest *sweep)
     follow_up(server, &event);
 }
 
+static void log_verdict(const struct digest *sweep, struct fold_place place, const struct aggregator_event *event)
+{
+    char hex[DIGEST_HEX_BYTES];
+    digest_to_hex(sweep, hex);
+    if (event->fault) log_event(LOG_ERROR, "no-verdict", "sweep=%s reason=\"%s\"", hex, event->fault);
+    else
+        log_event(LOG_INFO, event->met ? "sure-enough" : "not-sure-yet", "sweep=%s blocks=%" PRIu64, hex,
+                  fold_size(place));
+}
+
+static void check_rule(struct server *server, const struct digest *sweep, struct fold_place place)
+{
+    struct aggregator_event event = {.kind = EVENT_CHECKED, .sweep = *sweep};
+    enum payload_status status = payload_check(&server->payloads, sweep, place, &event.met);
+    if (status == PAYLOAD_DAMAGED) {
+        report_damage(server, sweep);
+        return;
+    }
+    if (status == PAYLOAD_FAILED) {
+        snprintf(server->fault, sizeof server->fault, "%s", server->payloads.why);
+        event.fault = server->fault;
+    }
+    log_verdict(sweep, place, &event);
+    follow_up(server, &event);
+}
+
 static void reconnect(struct server *server)
 {
     char why[256];
@@ -408,6 +436,10 @@ static void perform(struct server *server, const struct aggregator_effect *effec
     case EFFECT_DELETE_NODE:
         check_store(server, store_delete_node(store, sweep, effect->place), "merge");
         break;
+    case EFFECT_DELETE_OTHERS:
+        cache_drop_others(server->cache, sweep, effect->place);
+        check_store(server, store_delete_others(store, sweep, effect->place), "end a sweep early");
+        break;
     case EFFECT_STORE_SWEEP:
         check_store(server, store_put_sweep(store, sweep, &effect->population, effect->bytes), "store a sweep");
         break;
@@ -422,6 +454,9 @@ static void perform(struct server *server, const struct aggregator_effect *effec
         break;
     case EFFECT_COMMIT:
         commit(server);
+        break;
+    case EFFECT_CHECK:
+        check_rule(server, sweep, effect->place);
         break;
     case EFFECT_RENDER:
         render(server, sweep);
@@ -439,7 +474,7 @@ static void drive(struct server *server, const struct aggregator_event *first)
         aggregator_step(server->core, &event, &server->effects);
         for (size_t at = 0; at < server->effects.count && !server->failed; at++)
             perform(server, &server->effects.list[at]);
-        bool needs_flush = event.kind == EVENT_RENDERED || event.kind == EVENT_DAMAGED;
+        bool needs_flush = event.kind == EVENT_RENDERED || event.kind == EVENT_CHECKED || event.kind == EVENT_DAMAGED;
         event = needs_flush ? (struct aggregator_event){.kind = EVENT_FLUSH} : server->next;
         if (needs_flush) server->has_next = true;
     } while (server->has_next && !server->failed);

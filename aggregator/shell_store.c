@@ -523,6 +523,13 @@ bool store_delete_node(struct store *store, const struct digest *sweep, struct f
     return run_one(store, statement, "delete a merged node");
 }
 
+bool store_delete_others(struct store *store, const struct digest *sweep, struct fold_place place)
+{
+    sqlite3_stmt *statement = prepare(store, "DELETE FROM node WHERE sweep = ?1 AND NOT (level = ?2 AND idx = ?3)");
+    bind_node(statement, 1, sweep, place);
+    return run(store, statement, "delete the nodes behind the end of a sweep");
+}
+
 bool store_set_aside_node(struct store *store, const struct digest *sweep, struct fold_place place, const char *why)
 {
     char key[KEY_BYTES];

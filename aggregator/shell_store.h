@@ -49,6 +49,7 @@ bool store_put_population(struct store *store, const struct digest *population, 
 bool store_put_result(struct store *store, const struct digest *sweep, const struct digest *result); /* zero: none */
 bool store_put_node(struct store *store, const struct digest *sweep, struct fold_place place, struct span bytes);
 bool store_delete_node(struct store *store, const struct digest *sweep, struct fold_place place);
+bool store_delete_others(struct store *store, const struct digest *sweep, struct fold_place place); /* all but one */
 bool store_set_aside_node(struct store *store, const struct digest *sweep, struct fold_place place, const char *why);
 
 /* True: everything since the last commit is on disk. True at once when there is nothing. */

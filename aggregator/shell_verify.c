@@ -10,6 +10,7 @@
 #include "shell_payload.h"
 #include "shell_plans.h"
 #include "shell_store.h"
+#include "stop.h"
 #include "sweep_codec.h"
 
 #define CACHE_BYTES (64u << 20)
@@ -71,7 +72,8 @@ static bool visit_sweep(void *context, const struct digest *sweep, const struct 
     look->summary->sweeps++;
     bool held = population_held || digest_equal(population, plans_built_in(look->payloads.plans));
     *why = "there is no room for one more sweep";
-    return aggregator_load_sweep(look->core, sweep, sweep_block_count(look->scratch), population, held, result);
+    return aggregator_load_sweep(look->core, sweep, sweep_block_count(look->scratch), stop_first_level(look->scratch),
+                                 population, held, result);
 }
 
 /* Without a plan there is nothing to hold the node against; the sweep is then named once. */
@@ -107,13 +109,22 @@ static void visit_damage(void *context, const char *what)
     tell(context, what);
 }
 
+/* Every block is there, or those up to a checkpoint at which the stop rule is met. */
+static bool has_ended(struct look *look, const struct digest *sweep, const struct fold *fold)
+{
+    bool met = false;
+    if (fold->covered == fold->blocks) return true;
+    if (fold->count != 1 || !fold_is_at_checkpoint(fold)) return false;
+    return payload_check(&look->payloads, sweep, fold_checkpoint(fold), &met) == PAYLOAD_OK && met;
+}
+
 /* The table is made again from the nodes: nothing that it depends on has changed. */
 static void check_result(struct look *look, const struct finished *finished)
 {
     struct digest digest;
     const struct fold *fold = aggregator_fold(look->core, &finished->sweep);
     if (!fold || !has_plan(look, &finished->sweep)) return;
-    if (!fold_is_complete(fold)) {
+    if (!has_ended(look, &finished->sweep, fold)) {
         tell_sweep(look, look->tell, &finished->sweep, "it has a result, and not all of its blocks");
         return;
     }

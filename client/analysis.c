@@ -348,17 +348,6 @@ void analysis_read(struct reader *reader, const struct yaml_node *root)
 
 /* --- what follows from the rest --- */
 
-static bool has_replicates(enum design_method method)
-{
-    return method == DESIGN_SOBOL || method == DESIGN_SALTELLI || method == DESIGN_DERIVATIVE ||
-           method == DESIGN_SHAPLEY;
-}
-
-static bool can_extend(enum design_method method)
-{
-    return has_replicates(method) || method == DESIGN_RANDOM;
-}
-
 static void fix_draws(struct reader *reader, bool draws_given)
 {
     struct sweep *sweep = reader->sweep;
@@ -397,7 +386,7 @@ static void check_design(struct reader *reader)
 {
     const struct sweep *sweep = reader->sweep;
     enum design_method method = sweep->method;
-    bool sampled = can_extend(method) || method == DESIGN_LATIN_HYPERCUBE;
+    bool sampled = sweep_can_extend(sweep) || method == DESIGN_LATIN_HYPERCUBE;
     bool drawn = sweep_dimensions(sweep) > 0;
     if (!drawn && method != DESIGN_POINT && sweep->study.measure_count > 0)
         refuse(reader, "sensitivity to nothing: no parameter is drawn; give some a distribution under `uncertain`");
@@ -409,7 +398,7 @@ static void check_design(struct reader *reader)
     if (sweep->correlation_count > 0 && method == DESIGN_SALTELLI)
         refuse(reader, "saltelli needs independent parameters: its S1 and ST do not add up under correlation. Use the "
                        "design shapley, or leave out `correlations`");
-    if (sweep->stop.kind != STOP_NEVER && !can_extend(method))
+    if (sweep->stop.kind != STOP_NEVER && !sweep_can_extend(sweep))
         refuse(reader, "`stop` needs a design that may end anywhere: random, sobol, saltelli, derivative or shapley");
     if (sweep->stop.kind == STOP_RANKING && method != DESIGN_SALTELLI && method != DESIGN_SHAPLEY)
         refuse(reader, "`stop` by `top` ranks drivers, which needs the design saltelli or shapley");
@@ -434,7 +423,7 @@ void analysis_finish(struct reader *reader, bool draws_given)
     fix_draws(reader, draws_given);
     check_design(reader);
     bool intervals =
-        sweep->study.measure_count > 0 && (can_extend(sweep->method) || sweep->method == DESIGN_LATIN_HYPERCUBE);
+        sweep->study.measure_count > 0 && (sweep_can_extend(sweep) || sweep->method == DESIGN_LATIN_HYPERCUBE);
     if (sweep->groups == 0 && intervals) sweep->groups = ANALYSIS_GROUPS;
-    if (!can_extend(sweep->method) && sweep->method != DESIGN_LATIN_HYPERCUBE) sweep->groups = 0;
+    if (!sweep_can_extend(sweep) && sweep->method != DESIGN_LATIN_HYPERCUBE) sweep->groups = 0;
 }

@@ -6,6 +6,7 @@
 
 #include "digest.h"
 #include "node.h"
+#include "stop.h"
 #include "sweep_codec.h"
 
 #define NO_PLACE UINT32_MAX
@@ -42,9 +43,10 @@ enum sweep_stage { STAGE_FREE, STAGE_WANT_SWEEP, STAGE_WANT_POPULATION, STAGE_LO
 struct known { /* a sweep */
     enum sweep_stage stage;
     struct digest sweep, population;
-    uint64_t used;  /* the step that used it last */
-    uint32_t level; /* of the largest part computed so far ... */
-    uint64_t bytes; /* ... and its size; 0: none yet */
+    uint32_t first_level; /* of the stop rule's checkpoints: no part goes beyond the first of them */
+    uint64_t used;        /* the step that used it last */
+    uint32_t level;       /* of the largest part computed so far ... */
+    uint64_t bytes;       /* ... and its size; 0: none yet */
 };
 
 struct session {
@@ -296,6 +298,7 @@ static void take_sweep(const struct step *step, uint32_t place, struct span byte
         return;
     }
     known->population = session->decoded.population;
+    known->first_level = stop_first_level(&session->decoded);
     known->stage = digest_equal(&known->population, &session->built_in) ? STAGE_LOADED : STAGE_WANT_POPULATION;
     struct session_effect *effect = emit(step, SESSION_LOAD_SWEEP);
     effect->place = place;
@@ -343,8 +346,9 @@ static uint32_t level_limit(const struct known *known)
 static uint32_t choose_level(const struct session *session, const struct held *lease)
 {
     const uint64_t rest = lease->blocks.first + lease->blocks.count - lease->next;
-    const uint32_t limit = level_limit(&session->sweeps[lease->place]);
-    uint32_t level = 0;
+    const struct known *known = &session->sweeps[lease->place];
+    uint32_t limit = level_limit(known), level = 0;
+    if (lease->next == 0 && known->first_level < limit) limit = known->first_level;
     while (level < limit && lease->next % (UINT64_C(2) << level) == 0 && UINT64_C(2) << level <= rest) level++;
     return level;
 }

@@ -3,6 +3,7 @@
  * A plain value of fixed size: no pointers, nothing to free. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -169,6 +170,13 @@ static inline uint32_t sweep_rows(const struct sweep *sweep)
     default:
         return 1;
     }
+}
+
+/* Whether a prefix of the draws is a design of its own: such a sweep may end early, and be made longer. */
+static inline bool sweep_can_extend(const struct sweep *sweep)
+{
+    return sweep->method == DESIGN_RANDOM || sweep->method == DESIGN_SOBOL || sweep->method == DESIGN_SALTELLI ||
+           sweep->method == DESIGN_DERIVATIVE || sweep->method == DESIGN_SHAPLEY;
 }
 
 /* The group of a draw: 32 draws in a row share one, then comes the next group. */

@@ -9,7 +9,9 @@
 #include "targets.h"
 
 #define STEPS_MAX  256
-#define SWEEPS     3
+#define SWEEPS     4
+#define RULED      3 /* the sweep with a stop rule ... */
+#define END_LEVEL  3 /* ... which is met at the checkpoint of this level */
 #define BLOCKS_MAX 40u
 #define STORED_MAX 256
 
@@ -33,11 +35,11 @@ struct bench {
     struct digest ids[SWEEPS], population;
     struct disk open, committed;   /* with and without the transaction under way */
     bool told[SWEEPS][BLOCKS_MAX]; /* somebody was told that this block is on disk */
-    bool commit_due, rendering;
+    bool commit_due, rendering, checking;
     size_t rendered;
 };
 
-static const uint64_t block_counts[SWEEPS] = {1, 8, BLOCKS_MAX - 3};
+static const uint64_t block_counts[SWEEPS] = {1, 8, BLOCKS_MAX - 3, BLOCKS_MAX - 1};
 static const char population_bytes[] = "the population";
 static struct message message, answer; /* 200 KB each */
 static struct aggregator_effects effects;
@@ -65,8 +67,10 @@ static size_t find_node(const struct disk *disk, size_t sweep, struct fold_place
     return STORED_MAX;
 }
 
+/* What is behind the end of a sweep that has stopped is as good as there. */
 static bool disk_covers(const struct disk *disk, size_t sweep, uint64_t block)
 {
+    if (sweep == RULED && find_node(disk, sweep, (struct fold_place){END_LEVEL, 0}) != STORED_MAX) return true;
     for (size_t at = 0; at < disk->count; at++)
         if (disk->nodes[at].sweep == sweep && block >> disk->nodes[at].place.level == disk->nodes[at].place.index)
             return true;
@@ -88,12 +92,26 @@ static void delete_node(struct bench *bench, size_t sweep, struct fold_place pla
     disk->nodes[at] = disk->nodes[--disk->count];
 }
 
-/* A damaged node takes with it what was told of its blocks: they are done again. */
+/* A damaged node takes with it what was told of its blocks, and the end of a sweep what was told of any: they are
+ * done again. */
 static void set_aside(struct bench *bench, size_t sweep, struct fold_place place)
 {
     delete_node(bench, sweep, place);
+    if (sweep == RULED && place.level == END_LEVEL && place.index == 0)
+        memset(bench->told[sweep], 0, sizeof bench->told[sweep]);
     for (uint64_t block = fold_first(place); block < fold_first(place) + fold_size(place); block++)
         bench->told[sweep][block] = false;
+}
+
+static void delete_others(struct bench *bench, size_t sweep, struct fold_place place)
+{
+    struct disk *disk = &bench->open;
+    fuzz_require(find_node(disk, sweep, place) != STORED_MAX);
+    for (size_t at = disk->count; at-- > 0;) {
+        const struct fold_place other = disk->nodes[at].place;
+        const bool kept = other.level == place.level && other.index == place.index;
+        if (disk->nodes[at].sweep == sweep && !kept) delete_node(bench, sweep, other);
+    }
 }
 
 static void check_disk(const struct bench *bench)
@@ -167,6 +185,12 @@ static void carry_out(struct bench *bench, const struct aggregator_effect *effec
     if (effect->kind == EFFECT_DELETE_NODE) delete_node(bench, sweep, effect->place);
     if (effect->kind == EFFECT_SET_ASIDE) set_aside(bench, sweep, effect->place);
     if (effect->kind == EFFECT_STORE_RESULT) bench->open.results[sweep] = effect->result;
+    if (effect->kind == EFFECT_DELETE_OTHERS) delete_others(bench, sweep, effect->place);
+    if (effect->kind == EFFECT_CHECK) {
+        fuzz_require(sweep == RULED && !bench->checking && effect->place.index == 0);
+        fuzz_require(find_node(&bench->committed, sweep, effect->place) != STORED_MAX);
+        bench->checking = true;
+    }
     if (effect->kind == EFFECT_RENDER) {
         fuzz_require(!bench->rendering && fold_is_complete(aggregator_fold(bench->core, &effect->sweep)));
         bench->rendering = true;
@@ -193,10 +217,28 @@ static void flush(struct bench *bench)
     step_once(bench, (struct aggregator_event){.kind = EVENT_COMMITTED});
 }
 
+/* The verdict of the rule, or none, or a node that cannot be read. */
+static void check(struct bench *bench)
+{
+    const uint8_t kind = choose_byte(&bench->choices) % 8;
+    const struct fold_place place = fold_checkpoint(aggregator_fold(bench->core, &bench->ids[RULED]));
+    struct aggregator_event event = {.kind = EVENT_CHECKED, .sweep = bench->ids[RULED]};
+    event.met = place.level == END_LEVEL;
+    if (kind == 6) event.fault = "no verdict";
+    if (kind == 7) event = (struct aggregator_event){.kind = EVENT_DAMAGED, .sweep = event.sweep, .place = place};
+    bench->checking = false;
+    step_once(bench, event);
+    flush(bench);
+}
+
 /* A table is made, or not, or a node of it cannot be read, before the shell goes on. */
 static void render(struct bench *bench)
 {
-    while (bench->rendering) {
+    while (bench->rendering || bench->checking) {
+        if (bench->checking) {
+            check(bench);
+            continue;
+        }
         const uint8_t kind = choose_byte(&bench->choices) % 8;
         struct aggregator_event event = {.kind = EVENT_RENDERED, .sweep = bench->ids[bench->rendered]};
         const struct fold *fold = aggregator_fold(bench->core, &event.sweep);
@@ -226,7 +268,8 @@ static void open_core(struct bench *bench)
     fuzz_require(bench->core != NULL);
     for (size_t at = 0; at < SWEEPS; at++)
         if (bench->committed.sweeps[at])
-            fuzz_require(aggregator_load_sweep(bench->core, &bench->ids[at], block_counts[at], &bench->population,
+            fuzz_require(aggregator_load_sweep(bench->core, &bench->ids[at], block_counts[at],
+                                               at == RULED ? 1 : FOLD_NO_RULE, &bench->population,
                                                bench->committed.population, &bench->committed.results[at]));
     for (size_t at = 0; at < bench->committed.count; at++) {
         const struct stored *node = &bench->committed.nodes[at];
@@ -239,7 +282,7 @@ static void crash(struct bench *bench)
 {
     aggregator_free(bench->core);
     bench->open = bench->committed;
-    bench->commit_due = bench->rendering = false;
+    bench->commit_due = bench->rendering = bench->checking = false;
     open_core(bench);
     check_disk(bench);
 }
@@ -370,7 +413,8 @@ int FUZZ_TARGET(aggregator)(const uint8_t *data, size_t size)
     static struct bench bench;
     bench = (struct bench){.choices = choices_of(data, size), .now_ms = 1, .population = digest_of(population())};
     for (uint8_t at = 0; at < SWEEPS; at++)
-        bench.ids[at] = small_sweep(at, block_counts[at], &bench.population, &bench.sweeps[at]);
+        bench.ids[at] =
+            (at == RULED ? ruled_sweep : small_sweep)(at, block_counts[at], &bench.population, &bench.sweeps[at]);
     open_core(&bench);
     for (unsigned at = 0; at < STEPS_MAX && choices_left(&bench.choices); at++) act(&bench);
     for (size_t at = 0; at < SWEEPS; at++) buffer_free(&bench.sweeps[at]);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "digest.h"
+#include "stop.h"
 #include "sweep_codec.h"
 
 #define PATH_BYTES 512
@@ -71,7 +72,8 @@ void choose_text(struct choices *choices, char *text, size_t capacity)
 
 /* Sweeps and messages */
 
-struct digest small_sweep(uint8_t number, uint64_t blocks, const struct digest *population, struct buffer *out)
+static struct digest make_sweep(uint8_t number, uint64_t blocks, uint32_t draws_per_block,
+                                const struct digest *population, enum stop_kind rule, struct buffer *out)
 {
     struct sweep *sweep = calloc(1, sizeof *sweep);
     fuzz_require(sweep != NULL);
@@ -83,8 +85,10 @@ struct digest small_sweep(uint8_t number, uint64_t blocks, const struct digest *
     sweep->years = 1;
     sweep->first_year = 202526;
     sweep->method = DESIGN_RANDOM;
-    sweep->draws = blocks;
-    sweep->draws_per_block = 1;
+    sweep->draws = blocks * draws_per_block;
+    sweep->draws_per_block = draws_per_block;
+    sweep->stop =
+        (struct sweep_stop){.kind = rule, .measure = "m", .area_code = "E92000001", .half_width = 1, .confidence = 0.5};
     sweep->levels = 1u << AREA_ENGLAND;
     sweep->parameter_count = 1;
     strcpy(sweep->parameters[0].name, "p");
@@ -94,6 +98,16 @@ struct digest small_sweep(uint8_t number, uint64_t blocks, const struct digest *
     free(sweep);
     fuzz_require(!out->failed);
     return digest_of(buffer_span(out));
+}
+
+struct digest small_sweep(uint8_t number, uint64_t blocks, const struct digest *population, struct buffer *out)
+{
+    return make_sweep(number, blocks, 1, population, STOP_NEVER, out);
+}
+
+struct digest ruled_sweep(uint8_t number, uint64_t blocks, const struct digest *population, struct buffer *out)
+{
+    return make_sweep(number, blocks, STOP_DRAWS_LEAST / 2, population, STOP_HALF_WIDTH, out);
 }
 
 void require_readable(const struct message *message)

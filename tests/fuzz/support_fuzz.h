@@ -47,6 +47,9 @@ void choose_text(struct choices *choices, char *text, size_t capacity);
  * differ. Answers its identity. */
 struct digest small_sweep(uint8_t number, uint64_t blocks, const struct digest *population, struct buffer *out);
 
+/* The same with a stop rule, which is looked at after two blocks first. */
+struct digest ruled_sweep(uint8_t number, uint64_t blocks, const struct digest *population, struct buffer *out);
+
 /* What a core wants to send must be a message that others can read. */
 void require_readable(const struct message *message);
 

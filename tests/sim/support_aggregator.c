@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "digest.h"
+#include "stop.h"
 #include "support_nodes.h"
 #include "support_store.h"
 #include "sweep_codec.h"
@@ -124,6 +125,28 @@ static void render(struct world *world, const struct digest *sweep)
     follow_up(host, &event);
 }
 
+/* What shell_payload.c does with a real rule, and what a simulated one says. */
+static void check_rule(struct world *world, const struct digest *sweep, struct fold_place place)
+{
+    struct aggregator_host *host = &world->aggregator;
+    struct aggregator_event event = {.kind = EVENT_CHECKED, .sweep = *sweep};
+    const struct sim_sweep *known = world_sweep(world, sweep);
+    const struct node *node;
+    const enum payload_status status = payload_lend(&host->payloads, sweep, place, &node);
+    if (status == PAYLOAD_DAMAGED) {
+        report_damage(host, sweep);
+        return;
+    }
+    if (status == PAYLOAD_FAILED) {
+        snprintf(host->fault, sizeof host->fault, "%s", host->payloads.why);
+        event.fault = host->fault;
+    } else {
+        event.met = node->draws >= known->end * NODES_DRAWS;
+        if (node->level != place.level || node->index != 0) world_fail(world, "another node is looked at");
+    }
+    follow_up(host, &event);
+}
+
 static void keep(struct world *world, const struct aggregator_effect *effect)
 {
     struct aggregator_host *host = &world->aggregator;
@@ -213,6 +236,10 @@ static void perform(struct world *world, const struct aggregator_effect *effect)
     case EFFECT_DELETE_NODE:
         check_store(host, store_delete_node(store, sweep, effect->place));
         break;
+    case EFFECT_DELETE_OTHERS:
+        cache_drop_others(host->cache, sweep, effect->place);
+        check_store(host, store_delete_others(store, sweep, effect->place));
+        break;
     case EFFECT_STORE_SWEEP:
         check_store(host, store_put_sweep(store, sweep, &effect->population, effect->bytes));
         break;
@@ -228,6 +255,9 @@ static void perform(struct world *world, const struct aggregator_effect *effect)
         break;
     case EFFECT_COMMIT:
         commit(world);
+        break;
+    case EFFECT_CHECK:
+        check_rule(world, sweep, effect->place);
         break;
     case EFFECT_RENDER:
         render(world, sweep);
@@ -259,7 +289,8 @@ static void drive(struct world *world, const struct aggregator_event *first)
             perform(world, &host->effects.list[at]);
         }
         if (host->committing) return; /* goes on when the disk is through */
-        const bool needs_flush = event.kind == EVENT_RENDERED || event.kind == EVENT_DAMAGED;
+        const bool needs_flush =
+            event.kind == EVENT_RENDERED || event.kind == EVENT_CHECKED || event.kind == EVENT_DAMAGED;
         event = needs_flush ? (struct aggregator_event){.kind = EVENT_FLUSH} : host->next;
         if (needs_flush) host->has_next = true;
     } while (host->has_next && goes_on(world));
@@ -368,9 +399,9 @@ static bool visit_sweep(void *context, const struct digest *sweep, const struct 
     const struct digest built_in = {{1}};
     const bool held = population_held || digest_equal(population, &built_in);
     if (content == NULL) abort();
-    const bool loaded =
-        sweep_decode(bytes, content, why) &&
-        aggregator_load_sweep(world->aggregator.core, sweep, sweep_block_count(content), population, held, result);
+    const bool loaded = sweep_decode(bytes, content, why) &&
+                        aggregator_load_sweep(world->aggregator.core, sweep, sweep_block_count(content),
+                                              stop_first_level(content), population, held, result);
     free(content);
     return loaded;
 }

@@ -100,7 +100,7 @@ static void take_outcome(struct world *world, uint32_t sweep)
     if (!message->outcome.complete) {
         task->submitted = false; /* the aggregator has lost it since */
     } else if (!digest_equal(&message->outcome.digest, &world->sweeps[sweep].result) ||
-               message->outcome.blocks != world->sweeps[sweep].blocks) {
+               message->outcome.blocks != world->sweeps[sweep].end) {
         world_fail(world, "the client gets another result than that of the undisturbed run");
     } else {
         task->finished = true;

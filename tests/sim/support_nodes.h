@@ -9,7 +9,7 @@
 
 #define NODES_FLAVOURS  4u
 #define NODES_FIGURES   2u
-#define NODES_DRAWS     2u /* per block */
+#define NODES_DRAWS     16u /* per block */
 #define NODES_LEVEL_MAX 12u
 
 /* The encoded node (level, index) of a sweep without any disturbance. Borrowed for ever. */

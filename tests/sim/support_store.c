@@ -96,6 +96,27 @@ bool store_delete_node(struct store *store, const struct digest *sweep, struct f
     return check(store, disk_drop(disk_of(store), &key), "delete a node");
 }
 
+struct others {
+    struct disk *disk;
+    struct disk_key kept;
+    bool sound;
+};
+
+static void delete_other(void *context, struct disk_row *row)
+{
+    struct others *others = context;
+    if (!digest_equal(&row->key.id, &others->kept.id) || disk_key_equal(&row->key, &others->kept)) return;
+    const struct disk_key key = row->key;
+    others->sound = disk_drop(others->disk, &key) && others->sound;
+}
+
+bool store_delete_others(struct store *store, const struct digest *sweep, struct fold_place place)
+{
+    struct others others = {.disk = disk_of(store), .kept = node_key(sweep, place), .sound = true};
+    disk_each(others.disk, TABLE_NODE, delete_other, &others);
+    return check(store, others.sound, "delete the nodes behind the end of a sweep");
+}
+
 bool store_set_aside_node(struct store *store, const struct digest *sweep, struct fold_place place, const char *why)
 {
     (void)why;

@@ -8,6 +8,7 @@
 #include "digest.h"
 #include "lending.h"
 #include "population_codec.h"
+#include "stop.h"
 #include "support_nodes.h"
 #include "sweep_codec.h"
 
@@ -128,8 +129,9 @@ struct sim_sweep *world_sweep(struct world *world, const struct digest *id)
 
 bool world_is_covered(const struct sim_sweep *sweep, struct block_range blocks)
 {
-    return sweep != NULL && range_inside(blocks, sweep->blocks) &&
-           memchr(sweep->covered + blocks.first, 0, blocks.count) == NULL;
+    if (sweep == NULL || !range_inside(blocks, sweep->blocks)) return false;
+    const bool ended = sweep->end < sweep->blocks && memchr(sweep->covered, 0, sweep->end) == NULL;
+    return ended || memchr(sweep->covered + blocks.first, 0, blocks.count) == NULL;
 }
 
 static bool same_bytes(struct span a, struct span b)
@@ -588,6 +590,15 @@ static void make_population(struct sim_sweep *sweep, uint32_t number)
     sweep->population = digest_of(buffer_span(&sweep->population_bytes));
 }
 
+/* A stop rule that some checkpoint meets, or none. */
+static void make_rule(struct world *world, struct sim_sweep *made, struct sweep *sweep)
+{
+    sweep->stop = (struct sweep_stop){
+        .kind = STOP_HALF_WIDTH, .measure = "m", .area_code = "E92000001", .half_width = 1, .confidence = 0.5};
+    const uint64_t end = UINT64_C(1) << (stop_first_level(sweep) + world_draw(world, 4));
+    if (end < made->blocks) made->end = end;
+}
+
 static void make_sweep(struct world *world, uint32_t number)
 {
     struct sim_sweep *made = &world->sweeps[number];
@@ -612,14 +623,17 @@ static void make_sweep(struct world *world, uint32_t number)
     strcpy(sweep->parameters[0].name, "p");
     sweep->scenario_count = 1;
     strcpy(sweep->scenarios[0].name, "base");
+    made->end = made->blocks;
+    if (world_draw(world, 3) == 0) make_rule(world, made, sweep);
     sweep_encode(sweep, &made->bytes);
     made->id = sweep_identity(sweep);
     made->content = sweep;
     made->plan = (struct plan){.sweep = sweep, .shape.figures = NODES_FIGURES};
     made->covered = calloc(made->blocks, 1);
     if (made->covered == NULL || made->bytes.failed) abort();
-    made->result = nodes_result(made->flavour, made->blocks);
-    world->report->sweep_blocks[number] = made->blocks;
+    made->result = nodes_result(made->flavour, made->end);
+    world->report->sweep_blocks[number] = made->end;
+    world->report->stopped += made->end < made->blocks;
     world->report->blocks += made->blocks;
 }
 

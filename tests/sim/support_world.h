@@ -49,7 +49,7 @@ struct sim_sweep {
     struct digest id, population, result; /* result: of the undisturbed run */
     struct buffer bytes, population_bytes;
     struct sweep *content; /* owned */
-    uint64_t blocks;
+    uint64_t blocks, end;  /* end: where the stop rule is met, else all blocks */
     uint32_t flavour;
     struct plan plan; /* only what payloads look at */
     /* what must be true */
@@ -182,6 +182,8 @@ uint64_t world_commit_ms(struct world *world, uint32_t host);
 /* What the aggregator's disk has just made durable: each block once, with the right bits. */
 void world_check_committed(struct world *world);
 void world_recount_covered(struct world *world);
+
+/* Whether these blocks are in durable nodes, or all before the sweep's end are: then nobody needs the others. */
 bool world_is_covered(const struct sim_sweep *sweep, struct block_range blocks);
 void world_check_lease(struct world *world, uint64_t token);
 

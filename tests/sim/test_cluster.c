@@ -59,13 +59,14 @@ Test(cluster, every_sweep_ends_with_the_undisturbed_result_whatever_breaks, .tim
     const uint64_t only = number_in("SIM_SEED", 0), first = only != 0 ? only : 1;
     const uint64_t count = only != 0 ? 1 : number_in("SIM_SEEDS", SEEDS_DEFAULT);
     uint64_t faults[SIM_FAULT_COUNT] = {0}, blocks = 0, events = 0, virtual_ms = 0, failed = 0;
-    uint64_t slowest = 0, settled_ms = 0;
+    uint64_t stopped = 0, slowest = 0, settled_ms = 0;
     const double start = seconds();
     for (uint64_t seed = first; seed < first + count && failed < FAILURES_MAX; seed++) {
         struct sim_report report;
         failed += !try(seed, false, &report);
         for (enum sim_fault fault = 0; fault < SIM_FAULT_COUNT; fault++) faults[fault] += report.faults[fault];
         blocks += report.blocks;
+        stopped += report.stopped;
         events += report.events;
         virtual_ms += report.ended_ms;
         if (report.settled_ms > settled_ms) settled_ms = report.settled_ms, slowest = seed;
@@ -74,9 +75,11 @@ Test(cluster, every_sweep_ends_with_the_undisturbed_result_whatever_breaks, .tim
     fprintf(stderr, "seeds %lu to %lu: %.1f seeds/s, %lu blocks, %lu events, %.1f virtual hours in %.1f s\n", first,
             first + count - 1, (double)count / took, blocks, events, (double)virtual_ms / 3.6e6, took);
     fprintf(stderr, "longest from the last fault to the end: %.1f s, seed %lu\n", (double)settled_ms / 1e3, slowest);
+    fprintf(stderr, "sweeps that a stop rule ended: %lu\n", stopped);
     print_faults(faults);
     cr_assert_eq(failed, 0, "%lu seeds failed", failed);
     if (count < 500) return;
+    cr_assert_gt(stopped, count / 20, "hardly a stop rule was met");
     for (enum sim_fault fault = 0; fault < SIM_FAULT_COUNT; fault++)
         cr_assert_gt(faults[fault], 0, "this never happened: %s", sim_fault_name(fault));
 }

@@ -29,6 +29,7 @@ struct disk {
     struct disk_node nodes[DISK_MAX];
     struct digest sweeps[8], sweep_populations[8], populations[8], results[8];
     uint64_t blocks[8];
+    uint32_t first_levels[8];
 };
 
 /* What was said, in order. */
@@ -50,13 +51,19 @@ struct shell {
     struct node *received;
     size_t said_count;
     struct said *said;
-    size_t renders, reconnects, commits;
+    size_t renders, reconnects, commits, checks;
+    bool checking;
+    uint64_t met_blocks;   /* the stop rule is met at checkpoints of so many blocks or more */
+    const char *check_why; /* why there is no verdict, or NULL */
     uint64_t now_ms;
 };
 
+#define RULED_DRAWS 128u /* per block of a sweep with a stop rule: its first checkpoint is node (2, 0) */
+
 /* ---- a sweep and its nodes ---- */
 
-static void make_sweep(struct shell *shell, uint64_t draws, const struct digest *population)
+static void make_ruled_sweep(struct shell *shell, uint64_t draws, uint32_t draws_per_block,
+                             const struct digest *population, enum stop_kind rule)
 {
     struct sweep *sweep = calloc(1, sizeof *sweep);
     snprintf(sweep->name, sizeof sweep->name, "test");
@@ -68,7 +75,9 @@ static void make_sweep(struct shell *shell, uint64_t draws, const struct digest 
     sweep->first_year = 202526;
     sweep->method = DESIGN_RANDOM;
     sweep->draws = draws;
-    sweep->draws_per_block = 4;
+    sweep->draws_per_block = draws_per_block;
+    sweep->stop = (struct sweep_stop){.kind = rule, .measure = "m", .area_code = "E92000001"};
+    if (rule == STOP_HALF_WIDTH) sweep->stop.half_width = sweep->stop.confidence = 0.5;
     sweep->levels = 1u << AREA_ENGLAND;
     sweep->quantile_count = 1;
     sweep->quantiles[0] = 0.5;
@@ -82,6 +91,11 @@ static void make_sweep(struct shell *shell, uint64_t draws, const struct digest 
     shell->sweep = digest_of(buffer_span(&shell->sweep_bytes));
     cr_assert_not(shell->sweep_bytes.failed);
     free(sweep);
+}
+
+static void make_sweep(struct shell *shell, uint64_t draws, const struct digest *population)
+{
+    make_ruled_sweep(shell, draws, 4, population, STOP_NEVER);
 }
 
 static struct node *make_leaf(uint64_t block)
@@ -190,6 +204,19 @@ static void delete_node(struct shell *shell, const struct aggregator_effect *eff
     shell->open.nodes[at] = shell->open.nodes[--shell->open.count];
 }
 
+static void delete_others(struct shell *shell, const struct aggregator_effect *effect)
+{
+    cr_assert_neq(disk_find(&shell->open, &effect->sweep, effect->place), SIZE_MAX, "the end itself is not there");
+    cache_drop_others(shell->cache, &effect->sweep, effect->place);
+    for (size_t at = shell->open.count; at-- > 0;) {
+        struct disk_node *node = &shell->open.nodes[at];
+        bool kept = node->place.level == effect->place.level && node->place.index == effect->place.index;
+        if (kept || !digest_equal(&node->sweep, &effect->sweep)) continue;
+        buffer_free(&node->bytes);
+        *node = shell->open.nodes[--shell->open.count];
+    }
+}
+
 static void store_sweep(struct shell *shell, const struct aggregator_effect *effect)
 {
     struct disk *disk = &shell->open;
@@ -200,6 +227,7 @@ static void store_sweep(struct shell *shell, const struct aggregator_effect *eff
     disk->sweep_populations[disk->sweep_count] = effect->population;
     disk->results[disk->sweep_count] = (struct digest){{0}};
     disk->blocks[disk->sweep_count] = aggregator_fold(shell->core, &effect->sweep)->blocks;
+    disk->first_levels[disk->sweep_count] = aggregator_fold(shell->core, &effect->sweep)->first_level;
     disk->sweep_count++;
 }
 
@@ -235,6 +263,14 @@ static bool perform(struct shell *shell, const struct aggregator_effect *effect,
     case EFFECT_DELETE_NODE:
         delete_node(shell, effect);
         break;
+    case EFFECT_DELETE_OTHERS:
+        delete_others(shell, effect);
+        break;
+    case EFFECT_CHECK:
+        cr_assert_not(shell->checking, "one at a time");
+        shell->checking = true;
+        shell->checks++;
+        break;
     case EFFECT_STORE_SWEEP:
         store_sweep(shell, effect);
         break;
@@ -260,6 +296,21 @@ static bool perform(struct shell *shell, const struct aggregator_effect *effect,
     return false;
 }
 
+static void flush(struct shell *shell)
+{
+    step(shell, (struct aggregator_event){.kind = EVENT_FLUSH});
+}
+
+/* The verdict comes before anything else. */
+static void answer_check(struct shell *shell)
+{
+    struct aggregator_event event = {.kind = EVENT_CHECKED, .sweep = shell->sweep, .fault = shell->check_why};
+    event.met = fold_size(fold_checkpoint(aggregator_fold(shell->core, &shell->sweep))) >= shell->met_blocks;
+    shell->checking = false;
+    step(shell, event);
+    flush(shell);
+}
+
 static void step(struct shell *shell, struct aggregator_event event)
 {
     event.now_ms = shell->now_ms;
@@ -271,6 +322,7 @@ static void step(struct shell *shell, struct aggregator_event event)
     node_free(shell->received);
     shell->received = NULL;
     if (committed) step(shell, (struct aggregator_event){.kind = EVENT_COMMITTED});
+    if (shell->checking) answer_check(shell);
 }
 
 static void open_core(struct shell *shell)
@@ -329,7 +381,8 @@ static void restart(struct shell *shell)
     copy_disk(&shell->open, &shell->committed);
     const struct disk *disk = &shell->open;
     for (size_t at = 0; at < disk->sweep_count; at++)
-        cr_assert(aggregator_load_sweep(shell->core, &disk->sweeps[at], disk->blocks[at], &disk->sweep_populations[at],
+        cr_assert(aggregator_load_sweep(shell->core, &disk->sweeps[at], disk->blocks[at], disk->first_levels[at],
+                                        &disk->sweep_populations[at],
                                         population_on_disk(shell, &disk->sweep_populations[at]), &disk->results[at]));
     for (size_t at = 0; at < disk->count; at++)
         cr_assert(aggregator_load_node(shell->core, &disk->nodes[at].sweep, disk->nodes[at].place));
@@ -337,11 +390,6 @@ static void restart(struct shell *shell)
 }
 
 /* ---- what others send ---- */
-
-static void flush(struct shell *shell)
-{
-    step(shell, (struct aggregator_event){.kind = EVENT_FLUSH});
-}
 
 static void tick(struct shell *shell, uint64_t ms)
 {
@@ -610,10 +658,10 @@ Test(aggregator, knows_as_many_sweeps_as_it_may_and_says_so)
     struct digest none = {{0}};
     for (uint32_t at = 0; at < AGGREGATOR_SWEEPS_MAX; at++) {
         struct digest id = {{(uint8_t)at, (uint8_t)(at >> 8), 1}};
-        cr_assert(aggregator_load_sweep(shell->core, &id, 1, &shell->built_in, true, &none));
-        cr_assert_not(aggregator_load_sweep(shell->core, &id, 1, &shell->built_in, true, &none), "twice");
+        cr_assert(aggregator_load_sweep(shell->core, &id, 1, FOLD_NO_RULE, &shell->built_in, true, &none));
+        cr_assert_not(aggregator_load_sweep(shell->core, &id, 1, FOLD_NO_RULE, &shell->built_in, true, &none), "twice");
     }
-    cr_assert_not(aggregator_load_sweep(shell->core, &shell->sweep, 1, &shell->built_in, true, &none));
+    cr_assert_not(aggregator_load_sweep(shell->core, &shell->sweep, 1, FOLD_NO_RULE, &shell->built_in, true, &none));
     send_partial(shell, (struct fold_place){0, 0}, NULL);
     cr_assert_eq(last_outcome(shell), FOLD_REFUSED);
     free_shell(shell);
@@ -879,7 +927,7 @@ Test(aggregator, hundreds_of_wanted_sweeps_are_reported_in_portions_that_fit_a_q
     *shell->message = (struct message){.kind = MESSAGE_WANTED, .wanted = {.count = MESSAGE_SWEEPS_MAX}};
     for (uint32_t at = 0; at < MESSAGE_SWEEPS_MAX; at++) {
         struct digest id = {{(uint8_t)at, 1}};
-        cr_assert(aggregator_load_sweep(shell->core, &id, 4, &shell->built_in, true, &none));
+        cr_assert(aggregator_load_sweep(shell->core, &id, 4, FOLD_NO_RULE, &shell->built_in, true, &none));
         shell->message->wanted.sweeps[at] = id;
     }
     from_broker(shell);
@@ -941,6 +989,7 @@ static void run_schedule(struct shell *shell, uint64_t blocks, uint64_t *state)
         if (draw(state, 60) != 0) continue;
         restart(shell); /* what was not committed is sent again, as nobody was told that it is there */
         if (shell->open.sweep_count == 0) begin(shell);
+        pass(shell, 0);
     }
     cr_assert_fail("the sweep never ended");
 }
@@ -977,6 +1026,132 @@ Test(aggregator, any_order_of_arrival_and_any_restart_ends_in_the_same_bytes)
     }
 }
 
+/* ---- stop rules ---- */
+
+/* A sweep whose rule is met at checkpoints of at least `met_blocks` blocks; the first one has 4. */
+static struct shell *new_ruled_shell(uint64_t blocks, uint64_t met_blocks)
+{
+    struct shell *shell = new_shell(blocks);
+    make_ruled_sweep(shell, RULED_DRAWS * blocks, RULED_DRAWS, &shell->built_in, STOP_HALF_WIDTH);
+    shell->met_blocks = met_blocks;
+    return shell;
+}
+
+Test(aggregator, a_sweep_ends_at_the_checkpoint_that_meets_its_rule)
+{
+    struct shell *shell = new_ruled_shell(64, 8);
+    struct digest table = word("table");
+    begin(shell);
+    send_partial(shell, (struct fold_place){1, 10}, NULL);
+    fold_all(shell, 7);
+    pass(shell, 300);
+    cr_assert_eq(shell->checks, 1, "at 4 blocks");
+    cr_assert_eq(last_said(shell, EFFECT_HELD)->message.held.ranges[0].count, 7);
+    send_partial(shell, (struct fold_place){0, 7}, NULL);
+    flush(shell);
+    cr_assert_eq(shell->checks, 2);
+    cr_assert_eq(shell->committed.count, 1, "what is behind the end is gone");
+    pass(shell, 300);
+    const struct message *held = &last_said(shell, EFFECT_HELD)->message;
+    cr_assert_not(held->held.complete, "there is no table yet");
+    cr_assert_eq(held->held.count, 1);
+    cr_assert_eq(held->held.ranges[0].count, 64, "nobody is to do the others");
+    send_partial(shell, (struct fold_place){0, 40}, NULL);
+    flush(shell);
+    cr_assert_eq(last_outcome(shell), FOLD_DUPLICATE);
+    rendered(shell, NULL);
+    cr_assert_eq(count_complete(shell), 1);
+    cr_assert(digest_equal(&last_said(shell, EFFECT_HELD)->message.held.result, &table));
+    free_shell(shell);
+}
+
+Test(aggregator, nothing_is_reported_of_a_checkpoint_before_it_is_looked_at)
+{
+    struct shell *shell = new_ruled_shell(64, 4);
+    begin(shell);
+    shell->check_why = "the model is not here";
+    fold_all(shell, 4);
+    pass(shell, 5000);
+    cr_assert_eq(count_said(shell, EFFECT_HELD), 0);
+    cr_assert_eq(shell->checks, 3, "at 0, 1 and 3 s: ever less often");
+    shell->check_why = NULL;
+    pass(shell, 5000);
+    welcome(shell);
+    pass(shell, 20);
+    cr_assert_eq(last_said(shell, EFFECT_HELD)->message.held.ranges[0].count, 64);
+    free_shell(shell);
+}
+
+Test(aggregator, a_stopped_sweep_is_complete_again_after_a_restart_once_it_is_looked_at)
+{
+    struct shell *shell = new_ruled_shell(64, 4);
+    begin(shell);
+    fold_all(shell, 5);
+    rendered(shell, NULL);
+    restart(shell);
+    shell->said_count = 0;
+    welcome(shell);
+    wanted(shell, &shell->sweep);
+    pass(shell, 100);
+    cr_assert_eq(count_complete(shell), 1);
+    cr_assert_eq(shell->renders, 1, "the digest was on disk");
+    free_shell(shell);
+}
+
+Test(aggregator, a_sweep_that_went_on_and_lost_its_last_node_has_not_stopped)
+{
+    struct shell *shell = new_ruled_shell(5, 100);
+    begin(shell);
+    fold_all(shell, 5);
+    pass(shell, 0);
+    rendered(shell, NULL);
+    size_t last = disk_find(&shell->committed, &shell->sweep, (struct fold_place){0, 4});
+    buffer_free(&shell->committed.nodes[last].bytes);
+    shell->committed.nodes[last] = shell->committed.nodes[--shell->committed.count];
+    restart(shell);
+    shell->said_count = 0;
+    welcome(shell);
+    wanted(shell, &shell->sweep);
+    pass(shell, 100);
+    cr_assert_eq(count_complete(shell), 0, "though its result is on disk");
+    cr_assert_eq(last_said(shell, EFFECT_HELD)->message.held.ranges[0].count, 4);
+    free_shell(shell);
+}
+
+Test(aggregator, damage_to_the_end_of_a_stopped_sweep_makes_it_go_on_to_the_same_end)
+{
+    struct shell *shell = new_ruled_shell(64, 8);
+    begin(shell);
+    fold_all(shell, 8);
+    pass(shell, 0);
+    rendered(shell, NULL);
+    step(shell,
+         (struct aggregator_event){.kind = EVENT_DAMAGED, .sweep = shell->sweep, .place = (struct fold_place){3, 0}});
+    flush(shell);
+    cr_assert_eq(shell->committed.count, 0);
+    send_partial(shell, (struct fold_place){0, 40}, NULL);
+    flush(shell);
+    cr_assert_eq(last_outcome(shell), FOLD_NEW, "whether it stops is open again");
+    fold_all(shell, 8);
+    cr_assert_eq(shell->committed.count, 1);
+    pass(shell, 0);
+    rendered(shell, NULL);
+    cr_assert_eq(count_complete(shell), 2);
+    free_shell(shell);
+}
+
+Test(aggregator, any_order_of_arrival_and_any_restart_stops_at_the_same_bytes)
+{
+    for (uint64_t blocks = 1; blocks <= 70; blocks++) {
+        uint64_t met = UINT64_C(1) << blocks % 7, end = met < 4 ? 4 : met, state = blocks * 1000003;
+        struct shell *shell = new_ruled_shell(blocks, met);
+        begin(shell);
+        run_schedule(shell, blocks, &state);
+        expect_plain_fold(shell, end < blocks ? end : blocks);
+        free_shell(shell);
+    }
+}
+
 /* ---- the cache of nodes ---- */
 
 /* A core alone, of one sweep of two blocks with the population that is built in. */
@@ -993,7 +1168,8 @@ static struct lone *new_lone(uint8_t result)
     const struct aggregator_config config = {.built_in = {{1}}};
     lone->core = aggregator_new(&config);
     lone->sweep.bytes[0] = 2;
-    cr_assert(aggregator_load_sweep(lone->core, &lone->sweep, 2, &config.built_in, true, &(struct digest){{result}}));
+    cr_assert(aggregator_load_sweep(lone->core, &lone->sweep, 2, FOLD_NO_RULE, &config.built_in, true,
+                                    &(struct digest){{result}}));
     return lone;
 }
 
@@ -1067,6 +1243,20 @@ Test(cache, keeps_what_is_pinned_and_lets_the_oldest_go)
     for (uint64_t block = 100; block < 200; block++)
         cr_assert(cache_put(cache, &sweep, (struct fold_place){0, block}, make_leaf(block), false));
     cr_assert_null(cache_find(cache, &sweep, (struct fold_place){0, 0}), "no longer pinned");
+    cache_free(cache);
+}
+
+Test(cache, drops_the_other_nodes_of_a_sweep_pinned_or_not)
+{
+    struct cache *cache = cache_new(1 << 20);
+    const struct digest one = word("one"), two = word("two");
+    const struct fold_place kept = {3, 0}, other = {3, 1}, pinned = {0, 0};
+    cr_assert(cache_put(cache, &one, kept, make_leaf(0), false) && cache_put(cache, &one, other, make_leaf(0), false));
+    cr_assert(cache_put(cache, &one, pinned, make_leaf(0), false) && cache_put(cache, &two, other, make_leaf(0), true));
+    cache_pin(cache, &one, pinned);
+    cache_drop_others(cache, &one, kept);
+    cr_assert_eq(cache_count(cache), 2);
+    cr_assert(cache_find(cache, &one, kept) && cache_find(cache, &two, other));
     cache_free(cache);
 }
 

@@ -107,7 +107,7 @@ Test(fold, agrees_with_a_bitmap_and_a_naive_merge_in_any_order)
         struct fold fold;
         struct fold_chain chain;
         const char *why;
-        fold_init(&fold, naive.blocks);
+        fold_init(&fold, naive.blocks, FOLD_NO_RULE);
         for (size_t arrivals = 0; arrivals < 300 && !fold_is_complete(&fold); arrivals++) {
             struct fold_place place = draw_place(&state, naive.blocks);
             enum message_outcome outcome = fold_judge(&fold, place, &why);
@@ -129,7 +129,7 @@ Test(fold, any_order_ends_in_the_binary_digits_of_the_block_count)
         struct fold fold;
         struct fold_chain chain;
         const char *why;
-        fold_init(&fold, blocks);
+        fold_init(&fold, blocks, FOLD_NO_RULE);
         while (!fold_is_complete(&fold)) {
             struct fold_place place = {.level = 0, .index = draw(&state, (uint32_t)blocks)};
             if (fold_judge(&fold, place, &why) == FOLD_NEW) cr_assert(fold_take(&fold, place, &chain));
@@ -145,7 +145,7 @@ Test(fold, the_chain_names_the_siblings_from_low_to_high)
 {
     struct fold fold;
     struct fold_chain chain;
-    fold_init(&fold, 8);
+    fold_init(&fold, 8, FOLD_NO_RULE);
     const struct fold_place order[] = {{2, 1}, {1, 0}, {0, 3}, {0, 2}};
     for (size_t at = 0; at < 4; at++) cr_assert(fold_take(&fold, order[at], &chain));
     const struct fold_place expected[] = {{0, 3}, {1, 0}, {2, 1}};
@@ -164,7 +164,7 @@ Test(fold, places_outside_the_sweep_are_refused_whatever_their_size)
 {
     struct fold fold;
     const char *why;
-    fold_init(&fold, 13);
+    fold_init(&fold, 13, FOLD_NO_RULE);
     const struct fold_place places[] = {{0, 13}, {3, 1},  {4, 0},  {2, 3},          {0, UINT64_MAX}, {40, 0},
                                         {41, 0}, {63, 1}, {64, 0}, {UINT32_MAX, 0}, {1, 6},          {40, UINT64_MAX}};
     for (size_t at = 0; at < sizeof places / sizeof *places; at++)
@@ -179,7 +179,7 @@ Test(fold, the_largest_sweep_is_a_few_nodes)
     struct fold_chain chain;
     struct block_range range;
     const char *why;
-    fold_init(&fold, FOLD_BLOCKS_MAX);
+    fold_init(&fold, FOLD_BLOCKS_MAX, FOLD_NO_RULE);
     for (uint64_t index = 0; index < 1024; index++) {
         struct fold_place place = {.level = 30, .index = index ^ 0x155};
         cr_assert_eq(fold_judge(&fold, place, &why), FOLD_NEW);
@@ -200,7 +200,7 @@ Test(fold, a_full_record_still_takes_the_blocks_that_shrink_it)
     struct fold fold;
     struct fold_chain chain;
     const char *why;
-    fold_init(&fold, 4 * FOLD_HELD_MAX);
+    fold_init(&fold, 4 * FOLD_HELD_MAX, FOLD_NO_RULE);
     for (uint64_t at = 0; at < FOLD_HELD_MAX; at++)
         cr_assert(fold_take(&fold, (struct fold_place){.level = 0, .index = 2 * at}, &chain));
     cr_assert_eq(fold_judge(&fold, (struct fold_place){.level = 0, .index = 2 * FOLD_HELD_MAX}, &why), FOLD_OVERLAP);
@@ -216,7 +216,7 @@ Test(fold, a_full_record_still_takes_the_blocks_that_shrink_it)
 Test(fold, restoring_gives_what_was_held_and_refuses_what_cannot_have_been)
 {
     struct fold fold;
-    fold_init(&fold, 13);
+    fold_init(&fold, 13, FOLD_NO_RULE);
     cr_assert(fold_restore(&fold, (struct fold_place){2, 1}));
     cr_assert(fold_restore(&fold, (struct fold_place){0, 12}));
     cr_assert(fold_restore(&fold, (struct fold_place){0, 1}));
@@ -235,7 +235,7 @@ Test(fold, a_dropped_node_leaves_its_blocks_open)
     struct fold fold;
     struct fold_chain chain;
     const char *why;
-    fold_init(&fold, 8);
+    fold_init(&fold, 8, FOLD_NO_RULE);
     cr_assert(fold_take(&fold, (struct fold_place){1, 1}, &chain));
     cr_assert(fold_take(&fold, (struct fold_place){0, 0}, &chain));
     cr_assert_not(fold_drop(&fold, (struct fold_place){0, 2}), "held only inside a larger node");
@@ -245,5 +245,128 @@ Test(fold, a_dropped_node_leaves_its_blocks_open)
     cr_assert_eq(fold.covered, 1);
     cr_assert_eq(fold_judge(&fold, (struct fold_place){0, 3}, &why), FOLD_NEW);
     cr_assert(fold_is_sound(&fold));
+    fold_free(&fold);
+}
+
+/* ---- checkpoints ---- */
+
+/* Where a sweep ends whose rule is met at checkpoints of at least `met` blocks. */
+static uint64_t expected_end(uint64_t blocks, uint32_t first_level, uint64_t met)
+{
+    for (uint64_t size = UINT64_C(1) << first_level; size < blocks; size *= 2)
+        if (size >= met) return size;
+    return blocks;
+}
+
+static void look(struct fold *fold, uint64_t met)
+{
+    if (!fold_is_at_checkpoint(fold)) return;
+    if (fold_size(fold_checkpoint(fold)) >= met) fold_stop(fold);
+    else fold_go_on(fold);
+}
+
+/* A copy from disk: the same nodes in another order, none of them looked at yet. */
+static void reload(struct fold *fold)
+{
+    struct fold copy;
+    fold_init(&copy, fold->blocks, fold->first_level);
+    for (size_t at = fold->count; at-- > 0;) cr_assert(fold_restore(&copy, fold->held[at].place));
+    fold_free(fold);
+    *fold = copy;
+}
+
+static void fill_with_checks(uint64_t *state, struct fold *fold, uint64_t met)
+{
+    struct fold_chain chain;
+    const char *why;
+    for (size_t steps = 0; !fold_is_complete(fold); steps++) {
+        cr_assert_lt(steps, 20000, "%lu blocks", (unsigned long)fold->blocks);
+        struct fold_place place = draw_place(state, fold->blocks);
+        if (fold_judge(fold, place, &why) == FOLD_NEW) cr_assert(fold_take(fold, place, &chain));
+        cr_assert(fold_is_sound(fold));
+        if (draw(state, 3) == 0) look(fold, met);
+        if (draw(state, 50) == 0) reload(fold);
+        if (draw(state, 100) == 0 && fold->count > 0)
+            fold_drop(fold, fold->held[draw(state, (uint32_t)fold->count)].place);
+        cr_assert(fold_is_sound(fold));
+    }
+}
+
+Test(fold, a_sweep_with_a_rule_ends_at_the_same_block_whatever_comes_first_or_is_lost)
+{
+    for (unsigned seed = 1; seed <= 600; seed++) {
+        uint64_t state = seed, blocks = 1 + seed % BLOCKS_MAX, met = UINT64_C(1) << draw(&state, 9);
+        uint32_t first_level = draw(&state, 4);
+        uint64_t end = expected_end(blocks, first_level, met);
+        struct fold fold;
+        fold_init(&fold, blocks, first_level);
+        fill_with_checks(&state, &fold, met);
+        cr_assert_eq(fold.covered, end, "seed %u", seed);
+        cr_assert_eq(fold.stopped, end < blocks, "seed %u", seed);
+        cr_assert_eq(fold.count, (size_t)__builtin_popcountl(end), "seed %u: all that can have merged has", seed);
+        fold_free(&fold);
+    }
+}
+
+Test(fold, a_node_beyond_the_first_checkpoint_is_to_come_in_smaller_parts)
+{
+    struct fold fold;
+    const char *why;
+    fold_init(&fold, 64, 2);
+    cr_assert_eq(fold_judge(&fold, (struct fold_place){2, 0}, &why), FOLD_NEW);
+    cr_assert_eq(fold_judge(&fold, (struct fold_place){3, 0}, &why), FOLD_OVERLAP);
+    cr_assert(strstr(why, "stop rule"), "the reason is given: %s", why);
+    cr_assert_eq(fold_judge(&fold, (struct fold_place){5, 1}, &why), FOLD_NEW, "no checkpoint is inside");
+    fold_free(&fold);
+}
+
+Test(fold, a_checkpoint_waits_beside_its_sibling_until_it_is_looked_at)
+{
+    struct fold fold;
+    struct fold_chain chain;
+    fold_init(&fold, 64, 2);
+    cr_assert(fold_take(&fold, (struct fold_place){2, 1}, &chain));
+    cr_assert_not(fold_is_at_checkpoint(&fold));
+    cr_assert(fold_take(&fold, (struct fold_place){2, 0}, &chain));
+    cr_assert_eq(fold.count, 2);
+    cr_assert(fold_is_at_checkpoint(&fold));
+    const struct fold_node *parent = fold_go_on(&fold);
+    cr_assert_not_null(parent);
+    cr_assert_eq(parent->place.level, 3);
+    cr_assert(fold_is_at_checkpoint(&fold), "the parent is the next one");
+    cr_assert_null(fold_go_on(&fold));
+    cr_assert_not(fold_is_at_checkpoint(&fold));
+    fold_free(&fold);
+}
+
+Test(fold, behind_the_end_of_a_stopped_sweep_all_is_as_good_as_held)
+{
+    struct fold fold;
+    struct fold_chain chain;
+    const char *why;
+    fold_init(&fold, 64, 2);
+    cr_assert(fold_take(&fold, (struct fold_place){2, 0}, &chain));
+    cr_assert(fold_take(&fold, (struct fold_place){0, 9}, &chain));
+    fold_stop(&fold);
+    cr_assert(fold_is_complete(&fold) && fold_is_sound(&fold));
+    cr_assert_eq(fold.covered, 4);
+    cr_assert_eq(fold_judge(&fold, (struct fold_place){0, 9}, &why), FOLD_DUPLICATE);
+    cr_assert_eq(fold_judge(&fold, (struct fold_place){4, 2}, &why), FOLD_DUPLICATE);
+    cr_assert_eq(fold_judge(&fold, (struct fold_place){4, 0}, &why), FOLD_DUPLICATE);
+    cr_assert_eq(fold_judge(&fold, (struct fold_place){0, 64}, &why), FOLD_REFUSED);
+    cr_assert(fold_drop(&fold, (struct fold_place){2, 0}), "its only node is lost");
+    cr_assert_eq(fold_judge(&fold, (struct fold_place){0, 9}, &why), FOLD_NEW, "and the sweep goes on");
+    fold_free(&fold);
+}
+
+Test(fold, a_checkpoint_that_is_the_whole_sweep_is_none)
+{
+    struct fold fold;
+    struct fold_chain chain;
+    fold_init(&fold, 4, 2);
+    cr_assert(fold_take(&fold, (struct fold_place){2, 0}, &chain));
+    cr_assert_not(fold_is_at_checkpoint(&fold));
+    cr_assert(fold_is_complete(&fold));
+    cr_assert_not(fold.stopped);
     fold_free(&fold);
 }

@@ -83,7 +83,8 @@ static struct bench *open_registered(void)
     return bench;
 }
 
-static void make_sweep(struct bench *bench, uint64_t blocks, uint8_t population)
+static void make_ruled_sweep(struct bench *bench, uint64_t blocks, uint8_t population, uint32_t draws_per_block,
+                             enum stop_kind rule)
 {
     struct sweep *sweep = calloc(1, sizeof *sweep);
     strcpy(sweep->name, "s");
@@ -94,8 +95,10 @@ static void make_sweep(struct bench *bench, uint64_t blocks, uint8_t population)
     sweep->years = 1;
     sweep->first_year = 202526;
     sweep->method = DESIGN_RANDOM;
-    sweep->draws = blocks;
-    sweep->draws_per_block = 1;
+    sweep->draws = blocks * draws_per_block;
+    sweep->draws_per_block = draws_per_block;
+    sweep->stop =
+        (struct sweep_stop){.kind = rule, .measure = "m", .area_code = "E92000001", .half_width = 1, .confidence = 0.5};
     sweep->levels = 1u << AREA_ENGLAND;
     sweep->parameter_count = 1;
     strcpy(sweep->parameters[0].name, "p");
@@ -104,6 +107,11 @@ static void make_sweep(struct bench *bench, uint64_t blocks, uint8_t population)
     sweep_encode(sweep, &bench->sweep);
     bench->id = sweep_identity(sweep);
     free(sweep);
+}
+
+static void make_sweep(struct bench *bench, uint64_t blocks, uint8_t population)
+{
+    make_ruled_sweep(bench, blocks, population, 1, STOP_NEVER);
 }
 
 static void lease(struct bench *bench, uint64_t token, uint64_t first, uint64_t count)
@@ -500,6 +508,20 @@ Test(session, a_lease_is_cut_into_aligned_subtrees_that_stay_small)
         cr_assert_eq(session_lease_count(bench->session), 0, "row %zu", row);
         close_bench(bench);
     }
+}
+
+/* 128 draws a block: the rule is looked at after 4 blocks first. */
+Test(session, no_part_goes_beyond_the_first_look_at_a_stop_rule)
+{
+    char list[256];
+    struct bench *bench = open_registered();
+    make_ruled_sweep(bench, 1000, 9, 128, STOP_HALF_WIDTH);
+    lease(bench, 77, 16, 2);
+    lease(bench, 78, 0, 16);
+    give_sweep(bench);
+    list_parts(bench, 100, list, sizeof list);
+    cr_assert_str_eq(list, "0:16 0:17 2:0 2:1 3:1 ");
+    close_bench(bench);
 }
 
 Test(session, computing_goes_on_while_parts_are_under_way_but_not_without_end)

@@ -227,6 +227,27 @@ Test(store, a_merge_is_all_there_or_not_at_all)
     tear_down(&fixture);
 }
 
+Test(store, all_nodes_of_a_sweep_but_one_are_deleted_at_once)
+{
+    struct fixture fixture;
+    set_up(&fixture);
+    struct digest sweep = name_of("sweep");
+    put_sweep(fixture.store, "sweep");
+    put_sweep(fixture.store, "other");
+    put_node(fixture.store, "sweep", 3, 0, "the end");
+    put_node(fixture.store, "sweep", 3, 1, "behind");
+    put_node(fixture.store, "sweep", 0, 0, "of the same index");
+    put_node(fixture.store, "other", 3, 1, "of another sweep");
+    cr_assert(store_delete_others(fixture.store, &sweep, (struct fold_place){3, 0}), "%s", store_why(fixture.store));
+    cr_assert(store_commit(fixture.store));
+    open_again(&fixture);
+    expect_node(fixture.store, "sweep", 3, 0, "the end");
+    cr_assert_eq(look_up(fixture.store, "sweep", 3, 1), STORE_MISSING);
+    cr_assert_eq(look_up(fixture.store, "sweep", 0, 0), STORE_MISSING);
+    expect_node(fixture.store, "other", 3, 1, "of another sweep");
+    tear_down(&fixture);
+}
+
 Test(store, a_node_can_not_be_stored_twice_nor_deleted_twice)
 {
     struct fixture fixture;

@@ -80,6 +80,45 @@ static bool choose_targets(struct study *study, const struct plan *plan, char *w
     return true;
 }
 
+static bool is_stop_target(const struct plan *plan, const struct study_target *target, size_t kept)
+{
+    const struct sweep_stop *stop = &plan->sweep->stop;
+    size_t column = stop->scenario == 0 ? 0 : plan->sweep->scenario_count + stop->scenario - 1;
+    return target->column == column && target->kept == kept &&
+           strcmp(plan->areas[target->area].code, stop->area_code) == 0;
+}
+
+/* Why the rule makes no sense for the design; NULL: it does. */
+static const char *stop_fault(const struct study *study)
+{
+    const struct sweep *sweep = study->sweep;
+    bool ranked = sweep->method == DESIGN_SALTELLI || sweep->method == DESIGN_SHAPLEY;
+    if (!sweep_can_extend(sweep)) return "the design has no end but its last draw, so no stop rule can be used";
+    if (study->groups < 2) return "the stop rule needs intervals, and so at least 2 replicates";
+    if (sweep->stop.kind != STOP_RANKING) return NULL;
+    if (!ranked) return "the stop rule ranks drivers, which needs the design saltelli or shapley";
+    return sweep->stop.top < study->dimensions ? NULL : "the stop rule's drivers are all that there are";
+}
+
+static bool choose_stop_target(struct study *study, const struct plan *plan, char *why, size_t why_bytes)
+{
+    const struct sweep_stop *stop = &plan->sweep->stop;
+    study->stop_target = SIZE_MAX;
+    if (stop->kind == STOP_NEVER) return true;
+    const char *fault = stop_fault(study);
+    if (fault) {
+        snprintf(why, why_bytes, "%s", fault);
+        return false;
+    }
+    size_t kept = find_kept(plan, stop->measure);
+    for (size_t at = 0; at < study->target_count && study->stop_target == SIZE_MAX; at++)
+        if (is_stop_target(plan, &study->targets[at], kept)) study->stop_target = at;
+    if (study->stop_target != SIZE_MAX) return true;
+    snprintf(why, why_bytes, "the stop rule's figure, %s of area %s, is not among those that are studied",
+             stop->measure, stop->area_code);
+    return false;
+}
+
 static size_t group_sums(const struct study *study)
 {
     size_t dimensions = study->dimensions;
@@ -129,7 +168,7 @@ bool study_lay_out(struct study *study, const struct plan *plan, char *why, size
                             .dimensions = sweep_dimensions(sweep),
                             .rows = sweep_rows(sweep),
                             .groups = sweep->groups ? sweep->groups : 1};
-    if (!choose_targets(study, plan, why, why_bytes)) return false;
+    if (!choose_targets(study, plan, why, why_bytes) || !choose_stop_target(study, plan, why, why_bytes)) return false;
     if (study->target_count == 0) study->rows = 1; /* nobody looks at the others */
     return measure_sums(study, why, why_bytes);
 }

@@ -70,6 +70,7 @@ struct study {
     uint32_t dimensions, rows, groups;
     struct study_target *targets; /* owned, [target_count]; by area, then column, then measure */
     size_t target_count;
+    size_t stop_target;   /* of the sweep's stop rule; SIZE_MAX: it has none */
     size_t group_sums;    /* doubles of one target and group */
     size_t target_sums;   /* of one target: groups * group_sums, or for one-at-a-time one slot per draw */
     size_t sum_count;     /* of all targets */
@@ -99,7 +100,7 @@ static inline size_t study_failures_at(const struct study *study)
 struct plan;
 
 /* Lays the study of a plan out; the plan's areas, figures and columns are there. False: out of memory, or `why`
- * says what is too large or unknown. A sweep without study has 0 targets and, unless it is a point, still counts
- * failures. The caller ends it with study_free(). */
+ * says what is too large or unknown, or why the stop rule can never be met. A sweep without study has 0 targets and,
+ * unless it is a point, still counts failures. The caller ends it with study_free(). */
 bool study_lay_out(struct study *study, const struct plan *plan, char *why, size_t why_bytes);
 void study_free(struct study *study);
