@@ -331,3 +331,63 @@ Test(plan, refuses_what_does_not_fit_the_model)
         cr_assert(strstr(why, reasons[change]), "change %d: %s", change, why);
     }
 }
+
+/* A model of somebody's own, which says wrong things of itself once it is set up. */
+static struct model_figure claimed[4];
+static size_t claimed_count, claimed_parts;
+
+static const struct model_figure *claim_figures(const struct model_run *run, size_t *count)
+{
+    (void)run;
+    *count = claimed_count;
+    return claimed_count ? claimed : NULL;
+}
+
+static size_t claim_parts(const struct model_run *run)
+{
+    (void)run;
+    return claimed_parts;
+}
+
+static struct model_run *refuse_silently(const struct model_setup *setup, char *silent, size_t silent_bytes)
+{
+    (void)setup, (void)silent, (void)silent_bytes;
+    return NULL;
+}
+
+static void expect_claim_refused(const char *expected)
+{
+    struct model model = *linear_model();
+    model.figures = claim_figures;
+    model.part_count = claim_parts;
+    cr_expect_null(plan_new(&sweep, population, &model, why, sizeof why));
+    cr_expect_not_null(strstr(why, expected), "'%s' lacks '%s'", why, expected);
+}
+
+Test(plan, refuses_a_model_whose_figures_or_parts_cannot_be)
+{
+    const struct model_figure sound = {LINEAR_FLOW, MODEL_YEAR_ALL};
+    claimed_count = 2;
+    claimed_parts = 1;
+    claimed[0] = sound;
+    claimed[1] = (struct model_figure){LINEAR_MEASURES, 1};
+    expect_claim_refused("figure 1 of model linear is of measure 3 and year 1");
+    claimed[1] = (struct model_figure){LINEAR_FLOW, (uint16_t)(sweep.years + 1)};
+    expect_claim_refused("there is none such");
+    claimed[1] = sound;
+    expect_claim_refused("gives figure flow of year 0 twice");
+    claimed_count = 0;
+    expect_claim_refused("gives none of the measures");
+    claimed_parts = 0;
+    expect_claim_refused("has 0 parts; allowed are 1 to 65536");
+    claimed_parts = MODEL_PARTS_MAX + 1;
+    expect_claim_refused("has 65537 parts");
+}
+
+Test(plan, says_so_when_a_model_refuses_without_a_word)
+{
+    struct model model = *linear_model();
+    model.open = refuse_silently;
+    cr_assert_null(plan_new(&sweep, population, &model, why, sizeof why));
+    cr_expect_str_eq(why, "model linear cannot be set up, and does not say why");
+}
