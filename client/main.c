@@ -16,6 +16,8 @@ static const struct command commands[] = {
      OPTION_WORKERS | OPTION_OUT | OPTION_POPULATION | OPTION_SWEEP | OPTION_JSON | OPTION_QUIET, command_run},
     {"check", "FILE", "check a scenario file and print the plan; run nothing",
      OPTION_POPULATION | OPTION_SWEEP | OPTION_JSON | OPTION_QUIET | OPTION_WORKERS, command_check},
+    {"verify", NULL, "samplers, estimators and sketches against exact values, pass or fail",
+     OPTION_WORKERS | OPTION_DRAWS | OPTION_MODELS | OPTION_JSON, command_verify},
     {"validate", NULL, "the model against published figures, pass or fail", OPTION_POPULATION | OPTION_JSON,
      command_validate},
     {"parameters", NULL, "every parameter: unit, central value, distribution, source", OPTION_JSON | OPTION_MODEL,

@@ -32,7 +32,8 @@ enum {
     OPTION_ROLE = 1 << 9,   /* --role, --name */
     OPTION_SHARE = 1 << 10, /* --priority, --weight, --tenant */
     OPTION_MODEL = 1 << 11,
-    OPTION_MODELS = 1 << 12
+    OPTION_MODELS = 1 << 12,
+    OPTION_DRAWS = 1 << 13 /* --draws alone */
 };
 
 enum options_format { FORMAT_CSV, FORMAT_JSON };

@@ -5,6 +5,7 @@
 
 enum exit_status command_run(const struct options *options);
 enum exit_status command_check(const struct options *options);
+enum exit_status command_verify(const struct options *options);
 enum exit_status command_validate(const struct options *options);
 enum exit_status command_parameters(const struct options *options);
 enum exit_status command_submit(const struct options *options);

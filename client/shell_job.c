@@ -45,16 +45,19 @@ static const struct model *open_model(void *context, const char *name, char *why
     return NULL;
 }
 
-static bool read_scenario(struct job *job, const struct options *options, char *why)
+static bool read_file(struct job *job, const struct options *options, char *why)
 {
     char reason[512];
-    const struct scenario_models models = {open_model, job, file_read};
     snprintf(job->path, sizeof job->path, "%s", options->operand);
-    if (!file_read(options->operand, YAML_BYTES_MAX, &job->file, reason, sizeof reason)) {
-        snprintf(why, JOB_WHY_BYTES, "%.1024s:1:1: cannot be read: %s", options->operand, reason);
-        return false;
-    }
-    job->scenario = scenario_read(buffer_span(&job->file), options->operand, &options->overrides, &models, why);
+    if (file_read(options->operand, YAML_BYTES_MAX, &job->file, reason, sizeof reason)) return true;
+    snprintf(why, JOB_WHY_BYTES, "%.1024s:1:1: cannot be read: %s", options->operand, reason);
+    return false;
+}
+
+static bool read_scenario(struct job *job, const struct options *options, char *why)
+{
+    const struct scenario_models models = {open_model, job, file_read};
+    job->scenario = scenario_read(buffer_span(&job->file), job->path, &options->overrides, &models, why);
     return job->scenario != NULL;
 }
 
@@ -146,7 +149,17 @@ static bool make_plan(struct job *job, char *why)
 bool job_open(struct job *job, const struct options *options, char *why)
 {
     *job = (struct job){0};
-    return read_scenario(job, options, why) && read_population(job, options, why) && make_plan(job, why);
+    return read_file(job, options, why) && read_scenario(job, options, why) && read_population(job, options, why) &&
+           make_plan(job, why);
+}
+
+bool job_open_text(struct job *job, const char *name, const char *text, char *why)
+{
+    static const struct options none;
+    *job = (struct job){0};
+    snprintf(job->path, sizeof job->path, "%s", name);
+    buffer_append(&job->file, text, strlen(text));
+    return read_scenario(job, &none, why) && read_population(job, &none, why) && make_plan(job, why);
 }
 
 void job_close(struct job *job)

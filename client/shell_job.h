@@ -30,6 +30,9 @@ struct job {
 bool job_open(struct job *job, const struct options *options, char *why);
 void job_close(struct job *job);
 
+/* The same of a scenario file's text in memory; name: what stands for its path in messages. */
+bool job_open_text(struct job *job, const char *name, const char *text, char *why);
+
 /* Notes on stderr, unless --quiet. */
 void job_print_notes(const struct job *job, const struct options *options);
 

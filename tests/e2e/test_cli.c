@@ -157,8 +157,8 @@ Test(cli, wrong_words_are_refused_with_one_line)
 
 Test(cli, help_and_version_are_there_for_every_command)
 {
-    static const char *const commands[] = {"run",    "check",  "validate", "parameters", "results", "submit",
-                                           "status", "cancel", "watch",    "explain",    "keygen"};
+    static const char *const commands[] = {"run",    "check",  "validate", "verify", "parameters", "results",
+                                           "submit", "status", "cancel",   "watch",  "explain",    "keygen"};
     struct ran all = GOLDTHREAD("--help");
     cr_expect_eq(all.status, 0);
     for (size_t at = 0; at < COUNT(commands); at++) {
