@@ -100,7 +100,8 @@ bool manifest_write(const struct manifest *manifest, struct buffer *out)
     json_object_set_new(root, "first_year", json_integer(sweep->first_year));
     json_object_set_new(root, "design", json_string(design_method_names[sweep->method]));
     json_object_set_new(root, "seed", describe_seed(sweep->seed));
-    json_object_set_new(root, "draws", json_integer((json_int_t)sweep->draws));
+    json_object_set_new(root, "draws", json_integer((json_int_t)manifest->ending.draws));
+    if (ending_is_early(&manifest->ending)) json_object_set_new(root, "stopped", ending_describe(&manifest->ending));
     json_object_set_new(root, "failed_draws", json_integer((json_int_t)manifest->failed_draws));
     json_object_set_new(root, "scenarios", list_scenarios(sweep));
     json_object_set_new(root, "command", list_words(manifest));

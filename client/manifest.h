@@ -11,6 +11,7 @@
 
 #include "bytes.h"
 #include "digest.h"
+#include "ending.h"
 
 #define MANIFEST_NAME       "manifest.json"
 #define MANIFEST_FILES_MAX  32
@@ -26,6 +27,7 @@ struct manifest_file {
 struct manifest {
     const struct sweep *sweep; /* borrowed */
     struct digest sweep_id, run, digest;
+    struct ending ending;
     uint64_t failed_draws;
     const char *words[MANIFEST_WORDS_MAX]; /* borrowed: the command that recomputes it, word by word */
     size_t word_count;

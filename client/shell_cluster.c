@@ -162,6 +162,7 @@ static enum cluster_status take_outcome(struct cluster *cluster)
     const struct message *answer = cluster->message;
     const char *why = "";
     if (!answer->outcome.complete) return CLUSTER_RUNNING;
+    cluster->progress.done = answer->outcome.blocks; /* a stop rule may have ended it */
     cluster->root = node_decode(answer->outcome.node, &cluster->job->plan->shape, &why);
     if (cluster->root && digest_equal(&answer->outcome.digest, &cluster->digest)) return CLUSTER_DONE;
     fail(cluster, "the result cannot be used: %s",

@@ -79,7 +79,7 @@ static bool write_run(sqlite3 *database, const struct manifest *run)
     sqlite3_bind_int64(insert, 11, sweep->first_year);
     bind_text(insert, 12, design_method_names[sweep->method]);
     bind_text(insert, 13, seed);
-    sqlite3_bind_int64(insert, 14, (sqlite3_int64)sweep->draws);
+    sqlite3_bind_int64(insert, 14, (sqlite3_int64)run->ending.draws);
     sqlite3_bind_int64(insert, 15, (sqlite3_int64)run->failed_draws);
     bool sound = finish_row(insert);
     sqlite3_finalize(insert);

@@ -196,9 +196,14 @@ void job_print_notes(const struct job *job, const struct options *options)
     print_size_note(job);
 }
 
+uint64_t job_draw_runs(const struct job *job)
+{
+    return (uint64_t)job->plan->study.rows * job->scenario->sweep.scenario_count;
+}
+
 uint64_t job_model_runs(const struct job *job)
 {
-    return job->scenario->sweep.draws * job->plan->study.rows * job->scenario->sweep.scenario_count;
+    return job->scenario->sweep.draws * job_draw_runs(job);
 }
 
 void job_describe(const struct job *job, char *text, size_t text_bytes)

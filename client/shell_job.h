@@ -36,6 +36,9 @@ bool job_open_text(struct job *job, const char *name, const char *text, char *wh
 /* Notes on stderr, unless --quiet. */
 void job_print_notes(const struct job *job, const struct options *options);
 
+/* Model runs that a draw is made of: rows x scenarios. */
+uint64_t job_draw_runs(const struct job *job);
+
 /* Draws x rows of each x scenarios. */
 uint64_t job_model_runs(const struct job *job);
 

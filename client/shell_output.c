@@ -300,6 +300,7 @@ bool output_write(struct output *output, const struct options *options, const st
                                            .sweep_id = job->sweep,
                                            .run = manifest_run(sweep, &job->sweep, digest),
                                            .digest = *digest,
+                                           .ending = ending_of(job->plan, root),
                                            .failed_draws = root->failed_draws}};
     describe_command(&output->manifest, options, job);
     if (options->out) snprintf(output->folder, sizeof output->folder, "%s", options->out);

@@ -3,18 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ending.h"
 #include "manifest.h"
-#include "plugin.h"
-#include "population.h"
-#include "population_codec.h"
 #include "rows.h"
 #include "sensitivity_table.h"
 #include "shell_commands.h"
 #include "shell_files.h"
 #include "shell_job.h"
 #include "shell_output.h"
-#include "shell_talk.h"
-#include "sweep_codec.h"
+#include "shell_remote.h"
 #include "table.h"
 
 #define PIECE_BYTES 512
@@ -158,60 +155,6 @@ static enum exit_status from_folder(const struct options *options)
     return status;
 }
 
-/* What a server says about a sweep, enough to make its table. */
-struct remote {
-    struct sweep sweep;
-    const struct model *model;
-    struct plugin *plugin; /* NULL: a built-in model */
-    struct population *population;
-    struct plan *plan;
-    struct node *root;
-};
-
-static enum exit_status fetch_sweep(struct talk *talk, const struct options *options, const struct digest *id,
-                                    struct remote *remote)
-{
-    struct message question = {.kind = MESSAGE_FETCH, .fetch = {ITEM_SWEEP, *id}};
-    const char *why = "";
-    char missing[PLUGIN_WHY_BYTES];
-    enum talk_result result = talk_ask(talk, &question, MESSAGE_ITEM);
-    if (result != TALK_OK) return talk_fail(talk, result, "results");
-    if (!sweep_decode(talk->answer->item.bytes, &remote->sweep, &why)) return fail("the sweep cannot be read", why);
-    remote->model = plugin_find(options->models, &remote->sweep, &remote->plugin, missing, sizeof missing);
-    return remote->model ? STATUS_DONE : fail("the table cannot be made", missing);
-}
-
-static enum exit_status fetch_population(struct talk *talk, struct remote *remote)
-{
-    const char *why = "out of memory";
-    remote->population = population_built_in();
-    struct digest built_in = remote->population ? population_identity(remote->population) : (struct digest){0};
-    if (digest_equal(&built_in, &remote->sweep.population)) return STATUS_DONE;
-    population_free(remote->population);
-    remote->population = NULL;
-    struct message question = {.kind = MESSAGE_FETCH, .fetch = {ITEM_POPULATION, remote->sweep.population}};
-    enum talk_result result = talk_ask(talk, &question, MESSAGE_ITEM);
-    if (result != TALK_OK) return talk_fail(talk, result, "results");
-    remote->population = population_decode(talk->answer->item.bytes, &why);
-    return remote->population ? STATUS_DONE : fail("the population cannot be read", why);
-}
-
-static enum exit_status fetch_root(struct talk *talk, const struct digest *id, struct remote *remote)
-{
-    char why[PIECE_BYTES];
-    const char *reason = "";
-    remote->plan = plan_new(&remote->sweep, remote->population, remote->model, why, sizeof why);
-    if (!remote->plan) return fail("the plan cannot be made", why);
-    struct message question = {.kind = MESSAGE_RESULT, .result = {*id}};
-    enum talk_result result = talk_ask_aggregator(talk, &question, MESSAGE_OUTCOME);
-    if (result != TALK_OK) return talk_fail(talk, result, "results");
-    if (talk->answer->outcome.node.size == 0) return fail("", "nothing of this sweep is done yet");
-    if (!talk->answer->outcome.complete)
-        fprintf(stderr, "note: an estimate, from %llu draws so far\n", (unsigned long long)talk->answer->outcome.draws);
-    remote->root = node_decode(talk->answer->outcome.node, &remote->plan->shape, &reason);
-    return remote->root ? STATUS_DONE : fail("the result cannot be read", reason);
-}
-
 static enum exit_status print_remote(const struct options *options, const struct remote *remote)
 {
     struct tables tables = {0};
@@ -223,6 +166,16 @@ static enum exit_status print_remote(const struct options *options, const struct
     return status;
 }
 
+static void note_draws(const struct remote *remote)
+{
+    char line[ENDING_BYTES];
+    const struct ending ending = ending_of(remote->plan, remote->root);
+    ending_line(&ending, line);
+    if (remote->complete && *line) fprintf(stderr, "note: %s\n", line);
+    if (remote->complete) return;
+    fprintf(stderr, "note: an estimate, from %llu draws so far\n", (unsigned long long)remote->root->draws);
+}
+
 static enum exit_status from_server(const struct options *options)
 {
     struct remote remote = {0};
@@ -231,15 +184,12 @@ static enum exit_status from_server(const struct options *options)
     enum exit_status status = talk_open(&talk, options);
     if (status != STATUS_DONE) return status;
     status = talk_find_sweep(&talk, options->operand, "results", &id);
-    if (status == STATUS_DONE) status = fetch_sweep(&talk, options, &id, &remote);
-    if (status == STATUS_DONE) status = fetch_population(&talk, &remote);
-    if (status == STATUS_DONE) status = fetch_root(&talk, &id, &remote);
+    if (status == STATUS_DONE) status = remote_open(&remote, "results", &talk, &id);
+    if (status == STATUS_DONE) status = remote_fetch(&remote, &talk, options, &id);
+    if (status == STATUS_DONE) note_draws(&remote);
     if (status == STATUS_DONE) status = print_remote(options, &remote);
     talk_close(&talk);
-    node_free(remote.root);
-    plan_free(remote.plan);
-    plugin_close(remote.plugin);
-    population_free(remote.population);
+    remote_close(&remote);
     return status;
 }
 

@@ -56,7 +56,7 @@ static void display_close(struct display *display)
 }
 
 struct report {
-    uint64_t done, failed, cached;
+    uint64_t done, failed, cached, model_runs;
     uint32_t workers;
     double seconds;
 };
@@ -90,9 +90,10 @@ static enum exit_status print_json(const struct output *output, const struct job
     json_object_set_new(root, "sweep", hex(&output->manifest.sweep_id));
     json_object_set_new(root, "run", hex(&output->manifest.run));
     json_object_set_new(root, "digest", hex(&output->manifest.digest));
-    json_object_set_new(root, "draws", json_integer((json_int_t)job->scenario->sweep.draws));
+    json_object_set_new(root, "draws", json_integer((json_int_t)output->manifest.ending.draws));
+    json_object_set_new(root, "stopped", ending_describe(&output->manifest.ending));
     json_object_set_new(root, "failed_draws", json_integer((json_int_t)output->manifest.failed_draws));
-    json_object_set_new(root, "model_runs", json_integer((json_int_t)job_model_runs(job)));
+    json_object_set_new(root, "model_runs", json_integer((json_int_t)report->model_runs));
     json_object_set_new(root, "blocks", blocks);
     json_object_set_new(root, "seconds", json_real(report->seconds));
     json_object_set_new(root, "workers", json_integer(report->workers));
@@ -105,13 +106,15 @@ static void print_text(const struct output *output, const struct job *job, const
                        const struct drivers *drivers, const struct report *report)
 {
     struct buffer table = {0};
-    char id[DIGEST_HEX_BYTES], runs[32];
+    char id[DIGEST_HEX_BYTES], runs[32], ending[ENDING_BYTES];
     headline_write(job->plan, root, &table);
     drivers_write(drivers, &table);
     fwrite(table.data, 1, table.size, stdout);
     buffer_free(&table);
-    progress_count(job_model_runs(job), runs, sizeof runs);
+    progress_count(report->model_runs, runs, sizeof runs);
+    ending_line(&output->manifest.ending, ending);
     digest_to_hex(&output->manifest.digest, id);
+    if (*ending) printf("\n%s\n", ending);
     printf("\n%s model runs in %.2f s with %u workers", runs, report->seconds, report->workers);
     if (report->cached) printf("; %llu blocks were there already", (unsigned long long)report->cached);
     if (root->failed_draws) printf("; %llu draws failed", (unsigned long long)root->failed_draws);
@@ -172,6 +175,7 @@ static enum exit_status finish(struct cluster *cluster, const struct job *job, c
     struct report report = {.done = cluster->progress.done,
                             .failed = cluster->progress.failed,
                             .cached = cluster->progress.at_start,
+                            .model_runs = cluster->root->draws * job_draw_runs(job),
                             .workers = cluster->worker_count,
                             .seconds = (double)(clock_ms() - cluster->start_ms) / 1000};
     return print(&output, job, cluster->root, &report, options);

@@ -6,6 +6,7 @@
 #include "digest.h"
 #include "shell_commands.h"
 #include "shell_json.h"
+#include "shell_remote.h"
 #include "shell_talk.h"
 
 static void print_table(const struct message *answer)
@@ -68,6 +69,8 @@ static enum exit_status ask_status(struct talk *talk, const struct options *opti
     if (result != TALK_OK) return talk_fail(talk, result, "status");
     if (options->json) return print_json(talk->answer);
     print_table(talk->answer);
+    bool done = options->operand && talk->answer->sweeps.count == 1 && talk->answer->sweeps.list[0].state == SWEEP_DONE;
+    if (done) remote_print_ending("status", talk, options, &question.status.sweep);
     return STATUS_DONE;
 }
 

@@ -10,6 +10,7 @@
 #include "process.h"
 #include "progress.h"
 #include "shell_commands.h"
+#include "shell_remote.h"
 #include "shell_talk.h"
 
 #define ASK_MS          500
@@ -64,11 +65,12 @@ static bool has_ended(enum sweep_state state)
     return state != SWEEP_RUNNING && state != SWEEP_PAUSED;
 }
 
-static enum exit_status end_of(const struct sweep_status *status)
+static enum exit_status end_of(struct watch *watch, const struct sweep_status *status, const struct options *options)
 {
     if (status->state == SWEEP_DONE) {
         char hex[DIGEST_HEX_BYTES];
         digest_to_hex(&status->result, hex);
+        remote_print_ending("watch", &watch->talk, options, &watch->sweep);
         printf("digest %s\n", hex);
         return STATUS_DONE;
     }
@@ -84,7 +86,7 @@ static void leave_line(const struct watch *watch)
     fflush(stdout);
 }
 
-static enum exit_status follow(struct watch *watch)
+static enum exit_status follow(struct watch *watch, const struct options *options)
 {
     const struct message question = {.kind = MESSAGE_STATUS, .status.sweep = watch->sweep};
     const struct timespec pause = {.tv_nsec = ASK_MS * 1000000L};
@@ -104,7 +106,7 @@ static enum exit_status follow(struct watch *watch)
         watch->is_begun = true;
         const bool is_last = has_ended(status->state);
         if (!draw(watch, status, is_last)) return STATUS_FAILED;
-        if (is_last) return end_of(status);
+        if (is_last) return end_of(watch, status, options);
         nanosleep(&pause, NULL);
     }
 }
@@ -115,7 +117,7 @@ enum exit_status command_watch(const struct options *options)
     enum exit_status status = talk_open(&watch.talk, options);
     if (status != STATUS_DONE) return status;
     status = talk_find_sweep(&watch.talk, options->operand, "watch", &watch.sweep);
-    if (status == STATUS_DONE) status = follow(&watch);
+    if (status == STATUS_DONE) status = follow(&watch, options);
     const int write_error = errno; /* main tells a closed pipe from other errors by it */
     talk_close(&watch.talk);
     errno = write_error;

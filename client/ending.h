@@ -1,0 +1,31 @@
+/* Where a sweep ended, and why: with its last draw, or before, because its stop rule was met. Pure. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "node.h"
+#include "plan.h"
+
+#define ENDING_BYTES 192
+
+struct ending {
+    uint64_t draws, planned; /* draws below planned: the rule was met */
+    struct sweep_stop rule;
+    double half_width; /* of the mean that the rule names, in the measure's unit; NaN: undefined, or no rule */
+};
+
+/* root: that of the finished sweep. */
+struct ending ending_of(const struct plan *plan, const struct node *root);
+
+static inline bool ending_is_early(const struct ending *ending)
+{
+    return ending->draws < ending->planned;
+}
+
+/* "stopped: sure enough after 4,096 of 65,536 draws (half-width 0.048 at 95 %)"; empty when it is not early. */
+void ending_line(const struct ending *ending, char text[ENDING_BYTES]);
+
+/* The same for programs: an object, or null. The caller owns it. */
+json_t *ending_describe(const struct ending *ending);
