@@ -166,6 +166,58 @@ Test(estimate, one_at_a_time_gives_the_value_at_each_end)
     close_trial(trial);
 }
 
+/* A density that falls to 0 at its ends: as an integral the square is infinite, by finite steps it bounds the total
+ * index none the less. */
+Test(estimate, the_derivative_bound_holds_for_a_triangular_parameter)
+{
+    struct trial *trial = open_sum(DESIGN_DERIVATIVE, 1 << 12);
+    trial->sweep.parameters[2].distribution =
+        (struct distribution){.kind = DISTRIBUTION_TRIANGULAR, .low = 0, .mode = 1, .high = 3};
+    run_trial(trial);
+    const double variances[] = {1.0 / 12, 4.0 / 12, 7.0 / 18};
+    for (int i = 0; i < 3; i++) {
+        double exact = variances[i] / (variances[0] + variances[1] + variances[2]);
+        struct estimate_row row = row_of(trial, "dgsm_bound", i, -1);
+        cr_expect_geq(row.value, exact, "%d: %g", i, row.value);
+        cr_expect_leq(row.value, 10 * exact, "%d: %g", i, row.value);
+    }
+    close_trial(trial);
+}
+
+/* --- figures that explain nothing --- */
+
+Test(estimate, a_constant_figure_has_no_shares)
+{
+    struct trial *trial = open_sum(DESIGN_SALTELLI, 512);
+    for (int i = 0; i < 3; i++)
+        trial->sweep.parameters[i].distribution =
+            (struct distribution){.kind = DISTRIBUTION_UNIFORM, .low = 0.1 * (i + 1), .high = 0.1 * (i + 1) + 1e-15};
+    run_trial(trial);
+    expect_value(trial, "mean", -1, 0.6, 1e-12);
+    for (int i = 0; i < 3; i++) {
+        cr_expect(isnan(row_of(trial, "s1", i, -1).value) && isnan(row_of(trial, "s1", i, -1).low));
+        cr_expect(isnan(row_of(trial, "st", i, -1).value) && isnan(row_of(trial, "st", i, -1).high));
+    }
+    close_trial(trial);
+}
+
+/* --- runs that fail --- */
+
+/* One run in twenty fails: an index rests on the draws of which all runs it needs did not. */
+Test(estimate, failing_runs_cost_an_index_only_their_own_draws)
+{
+    struct trial *trial = open_trial("fails_at_random", DESIGN_SALTELLI, 1 << 14, 10);
+    run_trial(trial);
+    for (int i = 0; i < 2; i++) {
+        struct estimate_row first = row_of(trial, "s1", i, -1), all = row_of(trial, "st", i, -1);
+        cr_expect_float_eq((double)first.n / (1 << 14), 0.95 * 0.95 * 0.95, 0.01);
+        cr_expect_float_eq((double)all.n / (1 << 14), 0.95 * 0.95, 0.01);
+        cr_expect(first.low < 0.5 && 0.5 < first.high && first.high - first.low < 0.02);
+        cr_expect(all.low < 0.5 && 0.5 < all.high && all.high - all.low < 0.02);
+    }
+    close_trial(trial);
+}
+
 /* --- intervals --- */
 
 Test(estimate, there_is_no_interval_without_two_groups)

@@ -1,7 +1,23 @@
 #include "classes.h"
 
 #include <math.h>
+#include <sleef.h>
 #include <stddef.h>
+
+#include "normal.h"
+
+#define PI 3.14159265358979323846
+
+/* From this many standard deviations on, folding changes nothing. */
+#define FAR 6
+
+#define CELL_RUNS          32 /* on average, at least ... */
+#define CLASSES_MERGED_MAX 8  /* ... while this many classes are one, or fewer */
+
+#define PAWN_MERGED (STUDY_CLASSES / 16) /* classes taken as one for PAWN */
+
+/* How many times fewer runs are imagined, once and twice. */
+#define FEWER 4.0
 
 /* Counts of classes, of bins, and of all. */
 struct margins {
@@ -35,54 +51,97 @@ static double excess(const struct margins *margins, const uint64_t *counts, size
     return share - margins->classes[row] / margins->total * (margins->bins[bin] / margins->total);
 }
 
-static double sign(double value)
+/* E |X| of X normal with mean and standard deviation: folded at 0. */
+static double folded_mean(double mean, double deviation)
 {
-    return (value > 0) - (value < 0);
+    double size = fabs(mean);
+    if (size >= FAR * deviation) return size;
+    double z = size / deviation;
+    return deviation * sqrt(2 / PI) * Sleef_cinz_expd1_u10purec(-z * z / 2) + size * (1 - 2 * normal_cdf(-z));
 }
 
-/* The variance of what one run adds to delta: the signs of the cells held, half of sign - row mean - column mean. */
-static double influence_variance(const struct margins *margins, const uint64_t *counts)
+/* Cells of so many classes and bins taken as one. */
+struct cells {
+    size_t classes, bins;
+};
+
+static double folded_cell(const struct margins *margins, const uint64_t *counts, struct cells cells, size_t row,
+                          size_t bin, double fewer)
 {
-    double rows[STUDY_CLASSES] = {0}, columns[STUDY_BINS] = {0}, sum = 0, squares = 0;
-    for (size_t row = 0; row < STUDY_CLASSES; row++)
-        for (size_t bin = 0; bin < STUDY_BINS; bin++) {
-            double signed_cell = sign(excess(margins, counts, row, bin));
-            rows[row] += signed_cell * (margins->bins[bin] / margins->total);
-            columns[bin] += signed_cell * (margins->classes[row] / margins->total);
+    double gap = 0, independent = 0;
+    for (size_t range = row; range < row + cells.classes; range++)
+        for (size_t at = bin; at < bin + cells.bins; at++) {
+            gap += excess(margins, counts, range, at);
+            independent += margins->classes[range] / margins->total * (margins->bins[at] / margins->total);
         }
-    for (size_t row = 0; row < STUDY_CLASSES; row++)
-        for (size_t bin = 0; bin < STUDY_BINS; bin++) {
-            double share = (double)counts[row * STUDY_BINS + bin] / margins->total;
-            double influence = (sign(excess(margins, counts, row, bin)) - rows[row] - columns[bin]) / 2;
-            sum += share * influence;
-            squares += share * influence * influence;
-        }
-    double variance = squares - sum * sum;
-    return variance > 0 ? variance : 0;
+    return folded_mean(gap, sqrt((fewer - 1) * independent / margins->total));
 }
 
-double classes_delta(const uint64_t *counts, double *spread)
+/* Half the L1 distance between the cells and what they would be if class and bin were independent: what it would be
+ * on average, if there were `fewer` times fewer runs. */
+static double distance(const struct margins *margins, const uint64_t *counts, struct cells cells, double fewer)
 {
-    struct margins margins = find_margins(counts);
     double sum = 0;
-    *spread = NAN;
-    if (margins.total == 0) return NAN;
-    for (size_t row = 0; row < STUDY_CLASSES; row++)
-        for (size_t bin = 0; bin < STUDY_BINS; bin++) sum += fabs(excess(&margins, counts, row, bin));
-    *spread = sqrt(influence_variance(&margins, counts) / margins.total);
+    for (size_t row = 0; row < STUDY_CLASSES; row += cells.classes)
+        for (size_t bin = 0; bin < STUDY_BINS; bin += cells.bins)
+            sum += folded_cell(margins, counts, cells, row, bin, fewer);
     return sum / 2;
 }
 
-static double greatest_distance(const struct margins *margins, const uint64_t *counts, size_t row)
+/* The limit of a sequence whose steps become smaller by the same ratio each time, of at most `ratio_most` (Aitken,
+ * 1926), from its last three terms. */
+static double find_limit(double first, double second, double third, double ratio_most)
 {
-    double inside = 0, all = 0, greatest = 0;
-    for (size_t bin = 0; bin < STUDY_BINS; bin++) {
-        inside += (double)counts[row * STUDY_BINS + bin] / margins->classes[row];
-        all += margins->bins[bin] / margins->total;
-        double distance = fabs(inside - all);
-        if (distance > greatest) greatest = distance;
+    double step = third - second, before = second - first;
+    double ratio = step * before > 0 ? step / before : 0;
+    if (ratio > ratio_most) ratio = ratio_most;
+    return third + step * ratio / (1 - ratio);
+}
+
+/* Chance alone makes distances, which fall with the square root of the number of runs or faster. */
+static double distance_without_chance(const struct margins *margins, const uint64_t *counts, struct cells cells)
+{
+    double found = find_limit(distance(margins, counts, cells, FEWER * FEWER), distance(margins, counts, cells, FEWER),
+                              distance(margins, counts, cells, 1), 1 / sqrt(FEWER));
+    return found > 0 ? found : 0;
+}
+
+/* As fine as the runs allow. */
+static struct cells choose_cells(double runs)
+{
+    struct cells cells = {1, 1};
+    while (cells.classes < CLASSES_MERGED_MAX &&
+           runs < CELL_RUNS * (double)((STUDY_CLASSES / cells.classes) * (STUDY_BINS / cells.bins)))
+        cells = (struct cells){2 * cells.classes, 2 * cells.bins};
+    return cells;
+}
+
+double classes_delta(const uint64_t *counts)
+{
+    struct margins margins = find_margins(counts);
+    double distances[3];
+    if (margins.total == 0) return NAN;
+    struct cells cells = choose_cells(margins.total);
+    for (size_t at = 0; at < 3; at++) { /* cells of four times, twice and once the width */
+        struct cells wide = {cells.classes << (2 - at), cells.bins << (2 - at)};
+        distances[at] = distance_without_chance(&margins, counts, wide);
     }
-    return greatest;
+    double limit = find_limit(distances[0], distances[1], distances[2], 0.5);
+    return limit < 0 ? 0 : limit > 1 ? 1 : limit;
+}
+
+/* Classes first .. first + PAWN_MERGED - 1 as one. NaN: nothing is in them. */
+static double greatest_distance(const struct margins *margins, const uint64_t *counts, size_t first)
+{
+    double inside = 0, all = 0, runs = 0, greatest = 0;
+    for (size_t row = first; row < first + PAWN_MERGED; row++) runs += margins->classes[row];
+    for (size_t bin = 0; bin < STUDY_BINS; bin++) {
+        for (size_t row = first; row < first + PAWN_MERGED; row++) inside += (double)counts[row * STUDY_BINS + bin];
+        all += margins->bins[bin];
+        double gap = fabs(inside / runs - all / margins->total);
+        if (gap > greatest) greatest = gap;
+    }
+    return runs > 0 ? greatest : NAN;
 }
 
 static double median(double *values, size_t count)
@@ -101,7 +160,9 @@ double classes_pawn(const uint64_t *counts)
     struct margins margins = find_margins(counts);
     double distances[STUDY_CLASSES];
     size_t count = 0;
-    for (size_t row = 0; row < STUDY_CLASSES; row++)
-        if (margins.classes[row] > 0) distances[count++] = greatest_distance(&margins, counts, row);
+    for (size_t row = 0; row < STUDY_CLASSES; row += PAWN_MERGED) {
+        double greatest = greatest_distance(&margins, counts, row);
+        if (!isnan(greatest)) distances[count++] = greatest;
+    }
     return median(distances, count);
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "classes.h"
-#include "normal.h"
 #include "student.h"
 
 #define PI 3.14159265358979323846
@@ -446,14 +445,9 @@ static bool emit_classes(const struct work *work, bool pawn)
     const struct study *study = work->study;
     const uint64_t *counts = work->root->counts + work->target * study->target_counts;
     for (size_t i = 0; i <= study->dimensions; i++, counts += STUDY_CLASSES * STUDY_BINS) {
-        double error = NAN, value = pawn ? classes_pawn(counts) : classes_delta(counts, &error);
-        struct estimate_row row = {.target = work->target,
-                                   .index = pawn ? "pawn" : "delta",
-                                   .dimension = (int)i,
-                                   .second = -1,
-                                   .value = value,
-                                   .n = classes_total(counts)};
-        set_interval(&row, error, normal_quantile(work->share));
+        double value = pawn ? classes_pawn(counts) : classes_delta(counts);
+        struct estimate_row row = {work->target, pawn ? "pawn" : "delta", (int)i, -1, value, NAN,
+                                   NAN,          classes_total(counts)};
         if (!work->emit(work->context, &row)) return false;
     }
     return true;
