@@ -28,7 +28,9 @@ static const char schema[] =
     " statistic TEXT NOT NULL, value REAL);"
     "CREATE TABLE sensitivity (scenario TEXT NOT NULL, area_code TEXT NOT NULL, area TEXT NOT NULL,"
     " measure TEXT NOT NULL, unit TEXT NOT NULL, year TEXT NOT NULL, \"index\" TEXT NOT NULL, parameter TEXT NOT NULL,"
-    " second_parameter TEXT NOT NULL, estimate REAL, low REAL, high REAL, n INTEGER NOT NULL, method TEXT NOT NULL);";
+    " second_parameter TEXT NOT NULL, estimate REAL, low REAL, high REAL, n INTEGER NOT NULL, method TEXT NOT NULL);"
+    "CREATE TABLE draws (draw INTEGER NOT NULL, scenario TEXT NOT NULL, area_code TEXT NOT NULL,"
+    " measure TEXT NOT NULL, value REAL);";
 
 static void bind_text(sqlite3_stmt *insert, int at, const char *text)
 {
@@ -172,6 +174,35 @@ static bool write_sensitivity(sqlite3 *database, const struct plan *plan, const 
     return sound;
 }
 
+/* The kept figures of one draw, unless it failed. */
+static bool write_draw(sqlite3_stmt *insert, const struct plan *plan, const struct node *root, uint64_t draw)
+{
+    const double *kept = root->kept + draw * root->shape.width;
+    bool sound = true;
+    for (size_t at = 0; sound && at < root->shape.width && !isinf(kept[0]); at++) {
+        const struct study_target *target = &plan->study.targets[at];
+        char column[PLAN_COLUMN_NAME_BYTES];
+        plan_column_name(plan, target->column, column, sizeof column);
+        sqlite3_bind_int64(insert, 1, (sqlite3_int64)draw);
+        sqlite3_bind_text(insert, 2, column, -1, SQLITE_TRANSIENT);
+        bind_text(insert, 3, plan->areas[target->area].code);
+        bind_text(insert, 4, plan->model->measures[plan->figures[plan->kept[target->kept]].measure].name);
+        bind_number(insert, 5, kept[at]);
+        sound = finish_row(insert);
+    }
+    return sound;
+}
+
+static bool write_draws(sqlite3 *database, const struct plan *plan, const struct node *root)
+{
+    if (root->shape.width == 0 || root->draws > DATABASE_DRAWS_MAX / root->shape.width) return true;
+    sqlite3_stmt *insert = prepare(database, "INSERT INTO draws VALUES (?,?,?,?,?)");
+    bool sound = insert != NULL;
+    for (uint64_t draw = 0; sound && draw < root->draws; draw++) sound = write_draw(insert, plan, root, draw);
+    sqlite3_finalize(insert);
+    return sound;
+}
+
 static void sync_file(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -188,7 +219,7 @@ bool database_write(const char *path, const struct manifest *run, const struct p
                  sqlite3_exec(database, schema, NULL, NULL, NULL) == SQLITE_OK && write_run(database, run) &&
                  write_scenarios(database, run->sweep) && write_parameters(database, plan) &&
                  write_rollup(database, plan, root) && write_sensitivity(database, plan, root) &&
-                 sqlite3_exec(database, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+                 write_draws(database, plan, root) && sqlite3_exec(database, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
     if (!sound) snprintf(why, why_bytes, "%s: %s", path, database ? sqlite3_errmsg(database) : "out of memory");
     sound = sqlite3_close(database) == SQLITE_OK && sound;
     if (sound) sync_file(path);

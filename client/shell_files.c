@@ -51,6 +51,36 @@ bool file_read(const char *path, size_t max, struct buffer *out, char *why, size
     return sound;
 }
 
+/* False: reading failed, and errno says why. */
+static bool hash_all(int fd, uint64_t *bytes, struct digest *digest)
+{
+    uint8_t piece[READ_BYTES];
+    struct digest_state state;
+    digest_start(&state);
+    for (*bytes = 0;;) {
+        ssize_t size = read(fd, piece, sizeof piece);
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0) return false;
+        if (size == 0) break;
+        digest_add(&state, (struct span){piece, (size_t)size});
+        *bytes += (uint64_t)size;
+    }
+    *digest = digest_end(&state);
+    return true;
+}
+
+bool file_digest(const char *path, uint64_t *bytes, struct digest *digest, char *why, size_t why_bytes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) return say(why, why_bytes, strerror(errno));
+    struct stat info;
+    bool sound = fstat(fd, &info) == 0 || say(why, why_bytes, strerror(errno));
+    if (sound && !S_ISREG(info.st_mode)) sound = say(why, why_bytes, "it is no regular file");
+    sound = sound && (hash_all(fd, bytes, digest) || say(why, why_bytes, strerror(errno)));
+    close(fd);
+    return sound;
+}
+
 static bool write_all(int fd, struct span bytes)
 {
     for (size_t at = 0; at < bytes.size;) {

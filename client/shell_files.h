@@ -5,10 +5,15 @@
 #include <stddef.h>
 
 #include "bytes.h"
+#include "digest.h"
 
 /* Reads a file, or a pipe that someone writes to, of at most `max` bytes; the buffer holds one byte more when it is
  * larger (and so does for endless devices). False: `why` says what is wrong, without the path. */
 bool file_read(const char *path, size_t max, struct buffer *out, char *why, size_t why_bytes);
+
+/* Size and SHA-256 of a regular file, which is not held in memory. False: `why` says what is wrong, without the path.
+ */
+bool file_digest(const char *path, uint64_t *bytes, struct digest *digest, char *why, size_t why_bytes);
 
 /* Writes a new file and waits until it is on disk. */
 bool file_write(const char *folder, const char *name, struct span bytes, char *why, size_t why_bytes);

@@ -14,10 +14,12 @@
 #include "rows.h"
 #include "sensitivity_table.h"
 #include "shell_database.h"
+#include "shell_draws.h"
 #include "shell_files.h"
 
 #define ROLLUP_NAME       "rollup.csv"
 #define SENSITIVITY_NAME  "sensitivity.csv"
+#define BOXES_NAME        "boxes.csv"
 #define DATABASE_NAME     "results.db"
 #define SCENARIO_NAME     "sweep.yaml"
 #define NAMES_MAX         100
@@ -111,17 +113,35 @@ static void add_file(struct manifest *manifest, const char *name, struct span by
     file->sha256 = digest_of(bytes);
 }
 
-static bool write_database(struct output *output, const char *folder, const struct job *job, const struct node *root,
-                           size_t rows, char *why, size_t why_bytes)
+/* A file that is written already. */
+static bool add_written(struct manifest *manifest, const char *folder, const char *name, size_t rows, char *why,
+                        size_t why_bytes)
+{
+    char path[PATH_MAX + 32];
+    struct manifest_file *file = &manifest->files[manifest->file_count];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (!file_digest(path, &file->bytes, &file->sha256, why, why_bytes)) return false;
+    snprintf(file->name, sizeof file->name, "%s", name);
+    file->rows = rows;
+    manifest->file_count++;
+    return true;
+}
+
+static bool write_database(struct manifest *manifest, const char *folder, const struct job *job,
+                           const struct node *root, size_t rows, char *why, size_t why_bytes)
 {
     char path[PATH_MAX + 32];
     snprintf(path, sizeof path, "%s/%s", folder, DATABASE_NAME);
-    if (!database_write(path, &output->manifest, job->plan, root, why, why_bytes)) return false;
-    struct buffer bytes = {0};
-    bool sound = file_read(path, SIZE_MAX - 1, &bytes, why, why_bytes);
-    if (sound) add_file(&output->manifest, DATABASE_NAME, buffer_span(&bytes), rows);
-    buffer_free(&bytes);
-    return sound;
+    return database_write(path, manifest, job->plan, root, why, why_bytes) &&
+           add_written(manifest, folder, DATABASE_NAME, rows, why, why_bytes);
+}
+
+static bool write_table(struct manifest *manifest, const char *folder, const char *name, struct span csv, char *why,
+                        size_t why_bytes)
+{
+    if (!file_write(folder, name, csv, why, why_bytes)) return false;
+    add_file(manifest, name, csv, rows_count(csv));
+    return true;
 }
 
 static bool write_sensitivity(struct manifest *manifest, const char *folder, const struct job *job,
@@ -131,22 +151,32 @@ static bool write_sensitivity(struct manifest *manifest, const char *folder, con
     if (job->plan->study.target_count == 0) return true;
     bool sound = sensitivity_csv(job->plan, root, &csv);
     if (!sound) snprintf(why, why_bytes, "out of memory");
-    sound = sound && file_write(folder, SENSITIVITY_NAME, buffer_span(&csv), why, why_bytes);
-    if (sound) add_file(manifest, SENSITIVITY_NAME, buffer_span(&csv), rows_count(buffer_span(&csv)));
+    sound = sound && write_table(manifest, folder, SENSITIVITY_NAME, buffer_span(&csv), why, why_bytes);
     buffer_free(&csv);
     return sound;
 }
 
-static bool write_files(struct output *output, const char *folder, const struct job *job, const struct node *root,
-                        struct span csv, char *why, size_t why_bytes)
+static bool write_draws(struct manifest *manifest, const char *folder, const struct job *job, const struct node *root,
+                        char *why, size_t why_bytes)
+{
+    if (root->shape.width == 0) return true;
+    const char *name = draws_file_name(root->draws);
+    return draws_write(folder, name, job->plan, root, why, why_bytes) &&
+           add_written(manifest, folder, name, root->draws, why, why_bytes);
+}
+
+static bool write_files(struct output *output, const char *folder, const struct job *job, const struct result *result,
+                        char *why, size_t why_bytes)
 {
     struct manifest *manifest = &output->manifest;
     struct buffer text = {0};
-    size_t rows = rows_count(csv);
-    add_file(manifest, ROLLUP_NAME, csv, rows);
-    bool sound = file_write(folder, ROLLUP_NAME, csv, why, why_bytes) &&
+    const struct node *root = result->root;
+    struct span boxes = buffer_span(&result->boxes->csv);
+    bool sound = write_table(manifest, folder, ROLLUP_NAME, result->csv, why, why_bytes) &&
                  write_sensitivity(manifest, folder, job, root, why, why_bytes) &&
-                 write_database(output, folder, job, root, rows, why, why_bytes) &&
+                 (boxes.size == 0 || write_table(manifest, folder, BOXES_NAME, boxes, why, why_bytes)) &&
+                 write_draws(manifest, folder, job, root, why, why_bytes) &&
+                 write_database(manifest, folder, job, root, rows_count(result->csv), why, why_bytes) &&
                  file_write(folder, SCENARIO_NAME, buffer_span(&job->file), why, why_bytes);
     if (!sound) return false;
     add_file(manifest, SCENARIO_NAME, buffer_span(&job->file), 0);
@@ -235,13 +265,20 @@ bool output_check_file(const char *folder, const struct manifest_file *file, str
                        size_t why_bytes)
 {
     char path[PATH_MAX + MANIFEST_NAME_BYTES], reason[256];
+    struct digest digest;
+    uint64_t size = 0;
     snprintf(path, sizeof path, "%s/%s", folder, file->name);
-    if (!file_read(path, file->bytes, bytes, reason, sizeof reason)) {
+    bool read = bytes ? file_read(path, file->bytes, bytes, reason, sizeof reason)
+                      : file_digest(path, &size, &digest, reason, sizeof reason);
+    if (!read) {
         snprintf(why, why_bytes, "%s cannot be read: %s", file->name, reason);
         return false;
     }
-    struct digest digest = digest_of(buffer_span(bytes));
-    if (bytes->size == file->bytes && digest_equal(&digest, &file->sha256)) return true;
+    if (bytes) {
+        size = bytes->size;
+        digest = digest_of(buffer_span(bytes));
+    }
+    if (size == file->bytes && digest_equal(&digest, &file->sha256)) return true;
     snprintf(why, why_bytes, "%s was altered: its SHA-256 is not the manifest's", file->name);
     return false;
 }
@@ -257,10 +294,8 @@ static bool holds_run(const char *folder, const struct digest *run)
     bool same = file_read(path, 1u << 20, &bytes, why, sizeof why) &&
                 manifest_parse(buffer_span(&bytes), &manifest, why, sizeof why) && strcmp(manifest.run, hex) == 0;
     buffer_free(&bytes);
-    for (size_t at = 0; same && at < manifest.file_count; at++) {
-        same = output_check_file(folder, &manifest.files[at], &bytes, why, sizeof why);
-        buffer_free(&bytes);
-    }
+    for (size_t at = 0; same && at < manifest.file_count; at++)
+        same = output_check_file(folder, &manifest.files[at], NULL, why, sizeof why);
     return same;
 }
 
@@ -292,16 +327,16 @@ static bool move_to_default(struct output *output, const char *stage, char *why,
     return false;
 }
 
-bool output_write(struct output *output, const struct options *options, const struct job *job, const struct node *root,
-                  struct span csv, const struct digest *digest, char *why, size_t why_bytes)
+bool output_write(struct output *output, const struct options *options, const struct job *job,
+                  const struct result *result, char *why, size_t why_bytes)
 {
     const struct sweep *sweep = &job->scenario->sweep;
     *output = (struct output){.manifest = {.sweep = sweep,
                                            .sweep_id = job->sweep,
-                                           .run = manifest_run(sweep, &job->sweep, digest),
-                                           .digest = *digest,
-                                           .ending = ending_of(job->plan, root),
-                                           .failed_draws = root->failed_draws}};
+                                           .run = manifest_run(sweep, &job->sweep, &result->digest),
+                                           .digest = result->digest,
+                                           .ending = ending_of(job->plan, result->root),
+                                           .failed_draws = result->root->failed_draws}};
     describe_command(&output->manifest, options, job);
     if (options->out) snprintf(output->folder, sizeof output->folder, "%s", options->out);
     else choose_folder(output);
@@ -310,7 +345,7 @@ bool output_write(struct output *output, const struct options *options, const st
     int lock = -1;
     bool inside = options->out && folder_look(output->folder) == FOLDER_EMPTY;
     if (!make_stage(output, inside, stage, &lock, why, why_bytes)) return false;
-    bool sound = write_files(output, stage, job, root, csv, why, why_bytes);
+    bool sound = write_files(output, stage, job, result, why, why_bytes);
     if (sound && inside) sound = move_files(output, stage, why, why_bytes);
     else if (sound && options->out) sound = move(stage, output->folder, why, why_bytes);
     else if (sound) sound = move_to_default(output, stage, why, why_bytes);

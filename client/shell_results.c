@@ -98,15 +98,15 @@ static bool is_digest_of(const struct manifest_read *manifest, struct span csv)
     return strcmp(hex, manifest->digest) == 0;
 }
 
-static void keep_table(struct tables *tables, const char *file, struct buffer *bytes)
+/* Where a file of the folder is kept; NULL: it is only checked. */
+static struct buffer *find_table(struct tables *tables, const char *file)
 {
     for (size_t at = 0; at < TABLE_COUNT; at++) {
         char name[MANIFEST_NAME_BYTES];
         name_file((enum table)at, "csv", name);
-        if (strcmp(file, name) != 0 || tables->csv[at].size > 0) continue;
-        tables->csv[at] = *bytes;
-        *bytes = (struct buffer){0};
+        if (strcmp(file, name) == 0 && tables->csv[at].size == 0) return &tables->csv[at];
     }
+    return NULL;
 }
 
 /* Every file of the folder is held against the manifest. */
@@ -114,11 +114,8 @@ static bool check_folder(const struct options *options, const struct manifest_re
                          char *why, size_t why_bytes)
 {
     for (size_t at = 0; at < manifest->file_count; at++) {
-        struct buffer bytes = {0};
-        bool sound = output_check_file(options->operand, &manifest->files[at], &bytes, why, why_bytes);
-        if (sound) keep_table(tables, manifest->files[at].name, &bytes);
-        buffer_free(&bytes);
-        if (!sound) return false;
+        const struct manifest_file *file = &manifest->files[at];
+        if (!output_check_file(options->operand, file, find_table(tables, file->name), why, why_bytes)) return false;
     }
     if (tables->csv[TABLE_ROLLUP].size == 0) snprintf(why, why_bytes, "the manifest lists no rollup.csv");
     else if (is_digest_of(manifest, buffer_span(&tables->csv[TABLE_ROLLUP]))) return true;

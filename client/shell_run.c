@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "boxes.h"
 #include "drivers.h"
 #include "headline.h"
 #include "process.h"
@@ -56,6 +57,7 @@ static void display_close(struct display *display)
 }
 
 struct report {
+    const struct boxes *boxes;
     uint64_t done, failed, cached, model_runs;
     uint32_t workers;
     double seconds;
@@ -99,6 +101,7 @@ static enum exit_status print_json(const struct output *output, const struct job
     json_object_set_new(root, "workers", json_integer(report->workers));
     json_object_set_new(root, "files", list_files(output));
     if (job->plan->study.target_count > 0 || drivers->failed) drivers_describe(drivers, root);
+    if (report->boxes->list) json_object_set(root, "boxes", report->boxes->list);
     return json_print(root, 6);
 }
 
@@ -109,6 +112,7 @@ static void print_text(const struct output *output, const struct job *job, const
     char id[DIGEST_HEX_BYTES], runs[32], ending[ENDING_BYTES];
     headline_write(job->plan, root, &table);
     drivers_write(drivers, &table);
+    buffer_append(&table, report->boxes->text.data, report->boxes->text.size);
     fwrite(table.data, 1, table.size, stdout);
     buffer_free(&table);
     progress_count(report->model_runs, runs, sizeof runs);
@@ -154,31 +158,42 @@ static enum exit_status print(const struct output *output, const struct job *job
 
 /* Renders the table here and compares it with the digest that the aggregator made: the figures that are
  * written are the figures that were agreed on. */
-static enum exit_status finish(struct cluster *cluster, const struct job *job, const struct options *options)
+static bool write_out(struct output *output, const struct cluster *cluster, const struct job *job,
+                      const struct boxes *boxes, const struct options *options, char *why, size_t why_bytes)
 {
     struct buffer csv = {0};
-    char why[PATH_MAX + 512] = "out of memory";
-    struct output output;
+    snprintf(why, why_bytes, "out of memory");
     bool sound = table_csv(job->plan, cluster->root, &csv);
     struct digest digest = digest_of(buffer_span(&csv));
     if (sound && !digest_equal(&digest, &cluster->digest)) {
-        snprintf(why, sizeof why,
-                 "the table made here differs from the aggregator's; are all programs of one version?");
+        snprintf(why, why_bytes, "the table made here differs from the aggregator's; are all programs of one version?");
         sound = false;
     }
-    sound = sound && output_write(&output, options, job, cluster->root, buffer_span(&csv), &digest, why, sizeof why);
+    struct result result = {cluster->root, boxes, buffer_span(&csv), digest};
+    sound = sound && output_write(output, options, job, &result, why, why_bytes);
     buffer_free(&csv);
-    if (!sound) {
-        fprintf(stderr, "goldthread run: %s\n", why);
-        return STATUS_FAILED;
-    }
-    struct report report = {.done = cluster->progress.done,
+    return sound;
+}
+
+static enum exit_status finish(struct cluster *cluster, const struct job *job, const struct options *options)
+{
+    char why[PATH_MAX + 512] = "out of memory";
+    struct output output;
+    struct boxes boxes;
+    enum exit_status status = STATUS_FAILED;
+    bool sound = boxes_find(&boxes, job->plan, cluster->root) &&
+                 write_out(&output, cluster, job, &boxes, options, why, sizeof why);
+    struct report report = {.boxes = &boxes,
+                            .done = cluster->progress.done,
                             .failed = cluster->progress.failed,
                             .cached = cluster->progress.at_start,
                             .model_runs = cluster->root->draws * job_draw_runs(job),
                             .workers = cluster->worker_count,
                             .seconds = (double)(clock_ms() - cluster->start_ms) / 1000};
-    return print(&output, job, cluster->root, &report, options);
+    if (sound) status = print(&output, job, cluster->root, &report, options);
+    else fprintf(stderr, "goldthread run: %s\n", why);
+    boxes_free(&boxes);
+    return status;
 }
 
 static enum cluster_status follow(struct cluster *cluster, const struct options *options)

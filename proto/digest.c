@@ -1,11 +1,37 @@
 #include "digest.h"
 
 #include <assert.h>
+#include <stdalign.h>
 #include <string.h>
 
 #include <sodium.h>
 
 static_assert(crypto_hash_sha256_BYTES == DIGEST_BYTES, "a digest holds a SHA-256");
+
+static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct digest_state), "it is what is behind the opaque one");
+static_assert(alignof(crypto_hash_sha256_state) <= alignof(struct digest_state), "which is aligned for it");
+
+static crypto_hash_sha256_state *hash_of(struct digest_state *state)
+{
+    return (crypto_hash_sha256_state *)(void *)state->opaque;
+}
+
+void digest_start(struct digest_state *state)
+{
+    crypto_hash_sha256_init(hash_of(state));
+}
+
+void digest_add(struct digest_state *state, struct span bytes)
+{
+    if (bytes.size > 0) crypto_hash_sha256_update(hash_of(state), bytes.data, bytes.size);
+}
+
+struct digest digest_end(struct digest_state *state)
+{
+    struct digest digest;
+    crypto_hash_sha256_final(hash_of(state), digest.bytes);
+    return digest;
+}
 
 struct digest digest_of(struct span bytes)
 {

@@ -7,15 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "block.h"
-#include "population_codec.h"
-#include "support_linear.h"
-
-static struct sweep sweep;
-static struct population *population;
-static struct plan *plan;
-static struct design *design;
-static struct node *root;
+#include "support_kept.h"
 
 /* What the sink was told. */
 static struct {
@@ -27,47 +19,12 @@ static struct {
 
 static void prepare(uint64_t draws, const char *measure, enum threshold_side side, double value)
 {
-    population = linear_population();
-    linear_sweep(&sweep, draws);
-    sweep.method = DESIGN_SOBOL;
-    sweep.parameters[LINEAR_PRICE].distribution = (struct distribution){
-        .kind = DISTRIBUTION_DISCRETE, .point_count = 3, .values = {1, 2, 4}, .weights = {1, 1, 1}};
-    sweep.scenario_count = 1;
-    sweep.keep_draws = 1;
-    sweep.study = (struct sweep_study){
-        .measure_count = 2, .measures = {"flow", "cost_gbp"}, .levels = 1u << AREA_ENGLAND | 1u << AREA_REGION};
-    sweep.discover = (struct sweep_threshold){.side = side, .value = value};
-    snprintf(sweep.discover.measure, sizeof sweep.discover.measure, "%s", measure);
+    kept_prepare(draws);
+    kept_sweep.discover = (struct sweep_threshold){.side = side, .value = value};
+    snprintf(kept_sweep.discover.measure, sizeof kept_sweep.discover.measure, "%s", measure);
 }
 
-/* Runs all blocks into the root. */
-static void run_sweep(void)
-{
-    struct node *blocks[64];
-    char why[256];
-    plan = plan_new(&sweep, population, linear_model(), why, sizeof why);
-    cr_assert_not_null(plan, "%s", why);
-    struct block_runner *runner = block_runner_new(plan, why, sizeof why);
-    cr_assert_not_null(runner, "%s", why);
-    size_t count = sweep_block_count(&sweep);
-    cr_assert_leq(count, 64);
-    for (size_t at = 0; at < count; at++) cr_assert_not_null(blocks[at] = block_run(runner, at));
-    root = node_fold(blocks, count);
-    design = design_new(&sweep, why, sizeof why);
-    cr_assert(root && design);
-    for (size_t at = 0; at < count; at++) node_free(blocks[at]);
-    block_runner_free(runner);
-}
-
-static void close_all(void)
-{
-    design_free(design);
-    node_free(root);
-    plan_free(plan);
-    population_free(population);
-}
-
-TestSuite(discover, .fini = close_all);
+TestSuite(discover, .fini = kept_close);
 
 static bool hear_box(void *context, const struct study_target *target, const struct discover_box *box)
 {
@@ -88,12 +45,21 @@ static bool hear_end(void *context, const struct discovery *discovery)
     return true;
 }
 
+static void look_again(void)
+{
+    char why[256];
+    struct discover_sink sink = {.box = hear_box, .done = hear_end};
+    struct design *design = design_new(&kept_sweep, why, sizeof why);
+    cr_assert_not_null(design, "%s", why);
+    memset(&told, 0, sizeof told);
+    cr_assert(discover(kept_plan, design, kept_root, &sink));
+    design_free(design);
+}
+
 static void look(void)
 {
-    struct discover_sink sink = {.box = hear_box, .done = hear_end};
-    run_sweep();
-    memset(&told, 0, sizeof told);
-    cr_assert(discover(plan, design, root, &sink));
+    kept_open();
+    look_again();
 }
 
 /* England has 2835.75 pupils; three years; flow = 3 pupils level + 3, level uniform on 0.5 to 1.5. */
@@ -126,10 +92,10 @@ Test(discover, a_discrete_parameter_is_bounded_by_its_values)
 Test(discover, a_sample_is_bounded_by_its_values)
 {
     prepare(1024, "cost_gbp", THRESHOLD_AT_MOST, 2835.75 * 2.5);
-    sweep.parameters[LINEAR_PRICE].distribution =
+    kept_sweep.parameters[LINEAR_PRICE].distribution =
         (struct distribution){.kind = DISTRIBUTION_EMPIRICAL, .point_count = 6, .pool_first = 1};
-    memcpy(sweep.pool, (double[]){0, 1, 2, 2, 2, 3, 7}, 7 * sizeof(double));
-    sweep.pool_count = 7;
+    memcpy(kept_sweep.pool, (double[]){0, 1, 2, 2, 2, 3, 7}, 7 * sizeof(double));
+    kept_sweep.pool_count = 7;
     look();
     cr_assert_eq(told.bound_count, 1);
     cr_expect(told.bounds[0].is_discrete && isnan(told.bounds[0].low) && told.bounds[0].high == 2);
@@ -140,10 +106,10 @@ Test(discover, a_sample_is_bounded_by_its_values)
 Test(discover, draws_that_failed_are_left_out)
 {
     prepare(2048, "flow", THRESHOLD_ABOVE, 3 * 2835.75 * 0.9 + 3);
-    sweep.parameters[LINEAR_FAIL_ABOVE].central = 1.2;
+    kept_sweep.parameters[LINEAR_FAIL_ABOVE].central = 1.2;
     look();
-    cr_expect_eq(told.last.draws, root->draws - root->failed_draws);
-    cr_expect_gt(root->failed_draws, 500);
+    cr_expect_eq(told.last.draws, kept_root->draws - kept_root->failed_draws);
+    cr_expect_gt(kept_root->failed_draws, 500);
     cr_assert_eq(told.bound_count, 1);
     cr_expect_float_eq(told.bounds[0].low, 0.9, 0.01);
     cr_expect(isnan(told.bounds[0].high), "draws above 1.2 are not there to be kept out");
@@ -154,9 +120,9 @@ Test(discover, draws_that_failed_are_left_out)
 Test(discover, an_undefined_figure_says_no)
 {
     prepare(1024, "ratio", THRESHOLD_ABOVE, 0);
-    sweep.study.measure_count = 1;
-    snprintf(sweep.study.measures[0], sizeof sweep.study.measures[0], "ratio");
-    sweep.parameters[LINEAR_PRICE].distribution.values[0] = 0;
+    kept_sweep.study.measure_count = 1;
+    snprintf(kept_sweep.study.measures[0], sizeof kept_sweep.study.measures[0], "ratio");
+    kept_sweep.parameters[LINEAR_PRICE].distribution.values[0] = 0;
     look();
     cr_expect_eq(told.last.draws, 1024);
     cr_assert_eq(told.bound_count, 1);
@@ -168,16 +134,15 @@ Test(discover, all_yes_and_no_yes_have_no_box)
     prepare(256, "flow", THRESHOLD_ABOVE, 0);
     look();
     cr_expect(told.last.result == PRIM_TOO_FEW && told.last.yes == 256 && told.boxes == 0);
-    sweep.discover.side = THRESHOLD_BELOW;
-    struct discover_sink sink = {.box = hear_box, .done = hear_end};
-    cr_assert(discover(plan, design, root, &sink));
+    kept_sweep.discover.side = THRESHOLD_BELOW;
+    look_again();
     cr_expect(told.last.result == PRIM_TOO_FEW && told.last.yes == 0 && told.boxes == 0);
 }
 
 Test(discover, all_draws_that_failed_have_no_box)
 {
     prepare(256, "flow", THRESHOLD_ABOVE, 0);
-    sweep.parameters[LINEAR_FAIL_ABOVE].central = 0.1;
+    kept_sweep.parameters[LINEAR_FAIL_ABOVE].central = 0.1;
     look();
     cr_expect(told.last.result == PRIM_TOO_FEW && told.last.draws == 0 && told.boxes == 0);
 }

@@ -70,6 +70,22 @@ Test(digest, known_answers_of_sha_256)
     cr_assert(digest_equal(&empty, &also_empty));
 }
 
+Test(digest, pieces_of_any_size_give_the_digest_of_the_whole)
+{
+    uint8_t bytes[1000];
+    for (size_t at = 0; at < sizeof bytes; at++) bytes[at] = (uint8_t)(at * 37);
+    struct digest whole = digest_of((struct span){bytes, sizeof bytes});
+    for (size_t piece = 1; piece <= sizeof bytes; piece = piece * 3 + 1) {
+        struct digest_state state;
+        digest_start(&state);
+        for (size_t at = 0; at < sizeof bytes; at += piece)
+            digest_add(&state, (struct span){bytes + at, piece < sizeof bytes - at ? piece : sizeof bytes - at});
+        digest_add(&state, (struct span){0});
+        struct digest digest = digest_end(&state);
+        cr_expect(digest_equal(&digest, &whole), "pieces of %zu bytes", piece);
+    }
+}
+
 Test(digest, hexadecimal_reads_back_in_either_case)
 {
     struct digest digest = digest_of_text("abc"), lower, upper;
