@@ -9,6 +9,9 @@
 #include "sensitivity_table.h"
 #include "words.h"
 
+#define AREA_TOP  3  /* "first three": drivers of an area that has a single line */
+#define AREAS_MAX 16 /* with such lines */
+
 /* --- what is found --- */
 
 static const char *ranking_index(const struct sweep *sweep)
@@ -167,6 +170,24 @@ static void write_others(const struct drivers *drivers, size_t chief, struct buf
     if (begun) word_print(out, "\n");
 }
 
+/* With a single figure to tell about, every other area has a line of its own. */
+static void write_areas(const struct drivers *drivers, struct buffer *out)
+{
+    if (drivers->plan->study.target_count > 1) word_print(out, "  by area, the first three\n");
+    for (size_t at = 1; at < drivers->plan->study.target_count; at++) {
+        const struct finding *finding = &drivers->findings[at];
+        word_print(out, "    %-26.26s", area_of(drivers, at)->name);
+        if (finding->count == 0) word_print(out, " nothing: it does not vary");
+        for (size_t place = 0; place < finding->count && place < AREA_TOP; place++) {
+            char value[32];
+            format(drivers->index, finding->top[place].value, value);
+            word_print(out, "%s %s %s", place ? "," : "",
+                       sensitivity_parameter(drivers->plan, finding->top[place].dimension), value);
+        }
+        word_print(out, "\n");
+    }
+}
+
 /* One line on how sure the mean is. */
 static void write_verdict(const struct drivers *drivers, const struct finding *finding, struct buffer *out)
 {
@@ -200,8 +221,10 @@ static void write_finding(const struct drivers *drivers, size_t target, struct b
         snprintf(name, sizeof name, "by chance alone (%s of a dummy)", finding->floor_index);
         write_driver(name, &finding->floor, finding->floor_index, out);
     }
-    write_others(drivers, target, out);
     write_verdict(drivers, finding, out);
+    bool alone = count_chief(drivers) == 1 && drivers->plan->study.target_count <= AREAS_MAX;
+    if (alone && drivers->index) write_areas(drivers, out);
+    else write_others(drivers, target, out);
 }
 
 /* The value at a bound of the box; the ends of a distribution are no bounds. */

@@ -32,6 +32,19 @@ Test(readme, shows_the_table_and_digest_of_the_first_command)
     free(readme);
 }
 
+Test(readme, shows_what_drives_the_answer)
+{
+    char *readme = read_text(GOLDTHREAD_SOURCE "/README.md");
+    cr_assert_not_null(readme);
+    struct ran ran = GOLDTHREAD("run", GOLDTHREAD_SOURCE "/scenarios/sensitivity.yaml", "--quiet");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    char *drivers = strstr(ran.out, "exchequer_ratio, ");
+    cr_assert_not_null(drivers, "%s", ran.out);
+    expect_lines(readme, drivers);
+    ran_free(&ran);
+    free(readme);
+}
+
 Test(readme, names_every_scenario_file)
 {
     static const char *const files[] = {"break-even",
@@ -46,6 +59,7 @@ Test(readme, names_every_scenario_file)
                                         "oecd-62-hours",
                                         "rise-200",
                                         "rise-377",
+                                        "sensitivity",
                                         "singapore-100-hours",
                                         "stuck-schools"};
     size_t count = sizeof files / sizeof *files;

@@ -1,9 +1,11 @@
 /* Studies: what `check` and `run` say of the drivers of a figure. */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "support_place.h"
 
@@ -151,4 +153,88 @@ Test(sensitivity, a_sweep_without_study_has_no_table_of_it)
     cr_expect_eq(ran.status, 1);
     cr_expect_not_null(strstr(ran.err, "no study"), "%s", ran.err);
     ran_free(&ran);
+}
+
+/* --- the same bits --- */
+
+/* Everything that a design can estimate, of a model that is quick, in blocks that are small. */
+static void write_all_on(const char *method, unsigned draws)
+{
+    bool sampled = strcmp(method, "morris") != 0 && strcmp(method, "one-at-a-time") != 0 && strcmp(method, "grid") != 0;
+    bool second = strcmp(method, "saltelli") == 0;
+    char text[1024];
+    snprintf(text, sizeof text,
+             "sweep: all-on\nmodel: %s/ishigami.so\nscenarios: [{name: base}]\ndesign: {method: %s, draws: %u, "
+             "block: 64}\nsensitivity: {measures: [\"y\"], second_order: %s, delta: %s}\n"
+             "outputs: {areas: [england, region]}\n",
+             GOLDTHREAD_MODELS, method, draws, second ? "true" : "false", sampled ? "true" : "false");
+    write_text("all.yaml", text);
+}
+
+/* sensitivity.csv, behind the digest; the caller frees it. */
+static char *digest_and_table(const char *json, const char *folder)
+{
+    char path[64];
+    json_t *result = parse_json(json);
+    snprintf(path, sizeof path, "%s/sensitivity.csv", folder);
+    char *table = read_text(path), *both = NULL;
+    cr_assert_not_null(table, "%s", path);
+    cr_assert_gt(asprintf(&both, "%s\n%s", json_text(result, "digest"), table), 0);
+    json_decref(result);
+    free(table);
+    return both;
+}
+
+static char *run_all_on(const char *workers)
+{
+    char folder[32];
+    static int runs;
+    snprintf(folder, sizeof folder, "out%d", runs++);
+    struct ran ran = GOLDTHREAD("run", "all.yaml", "--workers", workers, "--quiet", "--json", "--out", folder);
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    char *both = digest_and_table(ran.out, folder);
+    ran_free(&ran);
+    return both;
+}
+
+Test(sensitivity, any_number_of_workers_gives_one_digest_and_one_table)
+{
+    static const char *const methods[] = {"saltelli", "shapley",         "morris",        "derivative", "random",
+                                          "sobol",    "latin-hypercube", "one-at-a-time", "grid"};
+    static const char *const workers[] = {"2", "5"};
+    for (size_t at = 0; at < sizeof methods / sizeof *methods; at++) {
+        write_all_on(methods[at], 4096);
+        char *expected = run_all_on("1");
+        for (size_t count = 0; count < sizeof workers / sizeof *workers; count++) {
+            char *both = run_all_on(workers[count]);
+            cr_expect_str_eq(both, expected, "%s with %s workers", methods[at], workers[count]);
+            free(both);
+        }
+        free(expected);
+    }
+}
+
+Test(sensitivity, a_killed_worker_changes_neither)
+{
+    write_all_on("saltelli", 65536);
+    char *expected = run_all_on("2");
+    const char *words[] = {"run", "all.yaml", "--workers", "3", "--json", "--quiet", "--out", "struck", NULL};
+    pid_t run = start_program("goldthread", "struck-run", words), workers[3];
+    int waited_ms = 0, status = -1;
+    unsigned kills = 0;
+    for (; kills < 4 && keep_waiting(&waited_ms);) {
+        const size_t count = find_children(run, "goldthread-work", workers, 3);
+        if (count == 3) kill(workers[kills++ % 3], SIGKILL);
+        if (waitpid(run, &status, WNOHANG) == run) break;
+    }
+    if (kills == 4) cr_assert_eq(waitpid(run, &status, 0), run);
+    cr_assert_eq(status, 0);
+    cr_assert_geq(kills, 1, "nothing was killed");
+    char path[512];
+    snprintf(path, sizeof path, "%s/struck-run.out", place_path());
+    char *json = read_text(path), *both = digest_and_table(json, "struck");
+    cr_expect_str_eq(both, expected);
+    free(json);
+    free(both);
+    free(expected);
 }

@@ -113,6 +113,24 @@ Test(drivers, of_another_area_are_named_where_another_leads)
     cr_expect_not_null(strstr(text(), " (linear.growth)\n"), "%s", text());
 }
 
+Test(drivers, of_a_single_figure_have_a_line_for_each_other_area)
+{
+    prepare(DESIGN_SALTELLI, 512);
+    sweep.study.measure_count = 1;
+    find();
+    const char *lines = strstr(text(), "  by area, the first three\n");
+    cr_assert_not_null(lines, "%s", text());
+    size_t areas = 0;
+    for (const char *at = lines; (at = strstr(at, " linear.level 0.")); at++) areas++;
+    cr_expect_eq(areas, 2, "%s", lines);
+    close_all();
+    prepare(DESIGN_SALTELLI, 512);
+    sweep.study.measure_count = 1;
+    sweep.study.levels = 1u << AREA_ENGLAND;
+    find();
+    cr_expect_null(strstr(text(), "by area"), "%s", text());
+}
+
 Test(drivers, a_mean_is_settled_when_its_interval_is_narrow)
 {
     prepare(DESIGN_SOBOL, 512);
