@@ -9,7 +9,6 @@
 
 #include "catalog.h"
 #include "digest.h"
-#include "stop.h"
 #include "sweep_codec.h"
 
 #define HEARTBEAT_MS       500u /* until the broker says otherwise ... */
@@ -22,6 +21,7 @@
 #define ASKED_MS           10000u /* a sweep that only a worker named is asked for so long */
 #define REPORTS_PER_STEP   32u    /* below the socket's queue ... */
 #define REPORTS_APART_MS   10u    /* ... which has this long to drain */
+#define ADOPTED_MAX        64u    /* nodes that a sweep takes over in one commit */
 #define WORK_FIRST_MS                                                                                                  \
     1000u /* a table or a check that failed is tried again, at first soon: a disk may have hiccuped ... */
 #define WORK_MOST_MS 3600000u /* ... then ever less often: another version of the model stays another */
@@ -51,6 +51,9 @@ struct aggregator {
 
     bool rendering, finishing; /* a table is being made; its digest waits for the commit */
     struct digest rendered;    /* the sweep */
+    bool copying;              /* a node is being copied ... */
+    struct digest heir;        /* ... to this sweep, which ... */
+    size_t adopted;            /* ... has taken in so many that are not on disk yet */
     bool checking;             /* a checkpoint is being looked at ... */
     struct digest checked;     /* ... of this sweep */
 };
@@ -147,7 +150,8 @@ static void take_sweep(struct step *step, const struct digest *digest, struct sp
         return;
     }
     entry->population = core->decoded.population;
-    fold_init(&entry->fold, sweep_block_count(&core->decoded), stop_first_level(&core->decoded));
+    entry->facts = facts_of(&core->decoded);
+    fold_init(&entry->fold, entry->facts.blocks, entry->facts.first_level);
     struct aggregator_effect *effect = emit(step, EFFECT_STORE_SWEEP);
     effect->sweep = *digest;
     effect->population = entry->population;
@@ -212,13 +216,20 @@ static void want(struct step *step, const struct digest *sweep)
     if (needs_fetch(entry)) want_item(step, entry);
 }
 
+/* Somebody wants it anew. */
+static void wake(struct step *step, struct entry *entry)
+{
+    entry->report_due_ms = step->now_ms;
+    entry->adopts = true;
+}
+
 static void take_wanted(struct step *step)
 {
     struct catalog *catalog = &step->core->catalog;
     const struct message *message = step->event->message;
     for (size_t at = 0; at < message->wanted.count; at++) {
         struct entry *entry = catalog_find(catalog, &message->wanted.sweeps[at]);
-        if (entry && !entry->wanted) entry->report_due_ms = step->now_ms;
+        if (entry && !entry->wanted) wake(step, entry);
     }
     for (size_t at = 0; at < catalog->count; at++) catalog->entries[at].wanted = false;
     for (size_t at = 0; at < message->wanted.count; at++) want(step, &message->wanted.sweeps[at]);
@@ -273,13 +284,11 @@ static void answer_later(struct step *step, const struct answer *answer)
     core->answers[core->answer_count++].peer = step->event->peer;
 }
 
-static void take_node(struct step *step, struct entry *entry, struct fold_place place)
+/* False: out of memory. */
+static bool take_node(struct step *step, struct entry *entry, struct fold_place place)
 {
     struct fold_chain chain;
-    if (!fold_take(&entry->fold, place, &chain)) {
-        answer_now(step, FOLD_OVERLAP, "out of memory for one more node; come again");
-        return;
-    }
+    if (!fold_take(&entry->fold, place, &chain)) return false;
     step->core->uncommitted = true;
     emit_node(step, EFFECT_KEEP, entry, place);
     for (size_t at = 0; at < chain.count; at++) {
@@ -287,6 +296,7 @@ static void take_node(struct step *step, struct entry *entry, struct fold_place 
         if (chain.absorbed[at].stored) emit_node(step, EFFECT_DELETE_NODE, entry, chain.absorbed[at].place);
         place = (struct fold_place){.level = place.level + 1, .index = place.index / 2};
     }
+    return true;
 }
 
 static void judge_node(struct step *step, struct entry *entry)
@@ -300,9 +310,10 @@ static void judge_node(struct step *step, struct entry *entry)
         why = step->event->fault;
     }
     if (outcome == FOLD_NEW) {
-        size_t before = step->effects->count;
-        take_node(step, entry, place);
-        if (step->effects->list[before].kind != EFFECT_KEEP) return; /* answered: no memory */
+        if (!take_node(step, entry, place)) {
+            answer_now(step, FOLD_OVERLAP, "out of memory for one more node; come again");
+            return;
+        }
     } else if (outcome != FOLD_DUPLICATE) {
         answer_now(step, outcome, why);
         return;
@@ -330,10 +341,29 @@ static void take_partial(struct step *step)
     }
 }
 
+static bool is_at_checkpoint(const struct entry *entry)
+{
+    return entry->stage == ENTRY_READY && fold_is_at_checkpoint(&entry->fold);
+}
+
+/* Whether it is to be seen yet what there is to take over from its family. */
+static bool is_adopting(const struct entry *entry)
+{
+    return entry->stage == ENTRY_READY && entry->wanted && entry->adopts;
+}
+
+/* Which blocks are still wanted is known once all that can be taken over is here, and a checkpoint has been looked
+ * at. */
+static bool can_report(const struct entry *entry)
+{
+    return entry->stage == ENTRY_READY && !is_at_checkpoint(entry) && !is_adopting(entry);
+}
+
 static void take_result(struct step *step)
 {
     const struct digest *sweep = &step->event->message->result.sweep;
-    if (catalog_find(&step->core->catalog, sweep)) {
+    const struct entry *entry = catalog_find(&step->core->catalog, sweep);
+    if (entry && !is_adopting(entry)) {
         answer_later(step, &(struct answer){.kind = EFFECT_OUTCOME, .sweep = *sweep});
         return;
     }
@@ -373,17 +403,6 @@ static void report(struct step *step, struct entry *entry)
     entry->report_due_ms = entry->wanted ? step->now_ms + AGGREGATOR_REPEAT_MS : UINT64_MAX;
 }
 
-static bool is_at_checkpoint(const struct entry *entry)
-{
-    return entry->stage == ENTRY_READY && fold_is_at_checkpoint(&entry->fold);
-}
-
-/* Which blocks are still wanted of a sweep at a checkpoint is known once that has been looked at. */
-static bool can_report(const struct entry *entry)
-{
-    return entry->stage == ENTRY_READY && !is_at_checkpoint(entry);
-}
-
 static bool is_due(const struct entry *entry, uint64_t now_ms)
 {
     return can_report(entry) && entry->report_due_ms <= now_ms;
@@ -408,7 +427,69 @@ static bool lacks_table(const struct entry *entry)
 
 static bool is_at_work(const struct aggregator *core)
 {
-    return core->rendering || core->finishing || core->checking;
+    return core->rendering || core->finishing || core->checking || core->copying;
+}
+
+static bool same_rule(const struct sweep_stop *a, const struct sweep_stop *b)
+{
+    return a->kind == b->kind && strcmp(a->measure, b->measure) == 0 && strcmp(a->area_code, b->area_code) == 0 &&
+           a->scenario == b->scenario && a->half_width == b->half_width && a->top == b->top &&
+           a->confidence == b->confidence;
+}
+
+/* Of the nodes of `from` that are whole nodes of `entry` too, the largest that is larger than *best. */
+static bool find_better(const struct entry *entry, const struct entry *from, struct fold_place *best, bool found)
+{
+    uint64_t full = least(entry->facts.full_blocks, from->facts.full_blocks);
+    bool ruled = same_rule(&entry->facts.rule, &from->facts.rule), better = false;
+    for (size_t at = 0; at < from->fold.count; at++) {
+        struct fold_place place = from->fold.held[at].place;
+        if (fold_first(place) + fold_size(place) > full || (found && place.level <= best->level)) continue;
+        if (!fold_fits(&entry->fold, place, ruled)) continue;
+        *best = place;
+        found = better = true;
+    }
+    return better;
+}
+
+/* The largest node that the entry can take over, and whose it is. NULL: there is none. */
+static const struct entry *find_node(const struct catalog *catalog, const struct entry *entry, struct fold_place *place)
+{
+    const struct entry *found = NULL;
+    if (digest_is_zero(&entry->facts.family) || fold_is_complete(&entry->fold)) return NULL;
+    for (size_t at = 0; at < catalog->count; at++) {
+        const struct entry *from = &catalog->entries[at];
+        if (from == entry || from->stage != ENTRY_READY) continue;
+        if (!digest_equal(&from->facts.family, &entry->facts.family)) continue;
+        if (find_better(entry, from, place, found != NULL)) found = from;
+    }
+    return found;
+}
+
+/* False: there is nothing more to copy. */
+static bool copy_next(struct step *step, struct entry *entry)
+{
+    struct aggregator *core = step->core;
+    struct fold_place place;
+    const struct entry *from = find_node(&core->catalog, entry, &place);
+    if (!from) {
+        entry->adopts = false;
+        return false;
+    }
+    emit_node(step, EFFECT_COPY, entry, place);
+    step->effects->list[step->effects->count - 1].source = from->sweep;
+    core->copying = true;
+    core->heir = entry->sweep;
+    return true;
+}
+
+/* A sweep that has just become wanted first takes over what its family holds. */
+static void adopt_next(struct step *step)
+{
+    struct aggregator *core = step->core;
+    if (is_at_work(core)) return;
+    for (size_t at = 0; at < core->catalog.count; at++)
+        if (is_adopting(&core->catalog.entries[at]) && copy_next(step, &core->catalog.entries[at])) return;
 }
 
 /* Sweeps at a checkpoint come first: their workers wait to hear that they may stop. */
@@ -418,7 +499,7 @@ static void check_next(struct step *step)
     if (is_at_work(core)) return;
     for (size_t at = 0; at < core->catalog.count; at++) {
         const struct entry *entry = &core->catalog.entries[at];
-        if (!is_at_checkpoint(entry) || entry->work_due_ms > step->now_ms) continue;
+        if (is_adopting(entry) || !is_at_checkpoint(entry) || entry->work_due_ms > step->now_ms) continue;
         emit_node(step, EFFECT_CHECK, entry, fold_checkpoint(&entry->fold));
         core->checking = true;
         core->checked = entry->sweep;
@@ -444,6 +525,7 @@ static void render_next(struct step *step)
 static void tell(struct step *step)
 {
     if (step->core->uncommitted) return;
+    adopt_next(step);
     report_due(step);
     check_next(step);
     render_next(step);
@@ -486,6 +568,20 @@ static void store_new_nodes(struct step *step)
     }
 }
 
+static void store_adopted(struct step *step)
+{
+    struct aggregator *core = step->core;
+    if (core->adopted == 0) return;
+    const struct entry *entry = catalog_find(&core->catalog, &core->heir);
+    for (size_t at = 0; at < entry->fold.count; at++) {
+        struct fold_node *node = &entry->fold.held[at];
+        if (node->stored) continue;
+        emit_node(step, EFFECT_STORE_NODE, entry, node->place);
+        node->stored = true;
+    }
+    core->adopted = 0;
+}
+
 static void flush(struct step *step)
 {
     if (!step->core->uncommitted) {
@@ -493,6 +589,7 @@ static void flush(struct step *step)
         return;
     }
     store_new_nodes(step);
+    store_adopted(step);
     emit(step, EFFECT_COMMIT);
 }
 
@@ -532,6 +629,20 @@ static void take_table(struct step *step)
     struct aggregator_effect *effect = emit(step, EFFECT_STORE_RESULT);
     effect->sweep = entry->sweep;
     effect->result = entry->result;
+}
+
+/* One node after another, so many to a commit. What cannot be had is computed anew. */
+static void take_copy(struct step *step)
+{
+    struct aggregator *core = step->core;
+    struct entry *entry = catalog_find(&core->catalog, &step->event->sweep);
+    assert(core->copying && entry && digest_equal(&core->heir, &entry->sweep));
+    core->copying = false;
+    if (step->event->fault || !take_node(step, entry, step->event->place)) {
+        entry->adopts = false;
+        return;
+    }
+    if (++core->adopted < ADOPTED_MAX) copy_next(step, entry);
 }
 
 /* The halves of the parent are on disk, as everything is when a checkpoint is looked at. */
@@ -584,6 +695,7 @@ static void take_damage(struct step *step)
     struct entry *entry = catalog_find(&core->catalog, &step->event->sweep);
     if (!entry || !fold_drop(&entry->fold, step->event->place)) return;
     if (core->rendering && digest_equal(&core->rendered, &entry->sweep)) core->rendering = false;
+    core->copying = false; /* it was being copied: something else may take its place */
     if (core->checking && digest_equal(&core->checked, &entry->sweep)) core->checking = false;
     emit_node(step, EFFECT_SET_ASIDE, entry, step->event->place);
     entry->complete = false;
@@ -668,16 +780,17 @@ void aggregator_free(struct aggregator *core)
     free(core);
 }
 
-bool aggregator_load_sweep(struct aggregator *core, const struct digest *sweep, uint64_t blocks, uint32_t first_level,
+bool aggregator_load_sweep(struct aggregator *core, const struct digest *sweep, const struct facts *facts,
                            const struct digest *population, bool population_held, const struct digest *result)
 {
-    if (blocks < 1 || blocks > FOLD_BLOCKS_MAX || catalog_find(&core->catalog, sweep)) return false;
+    if (facts->blocks < 1 || facts->blocks > FOLD_BLOCKS_MAX || catalog_find(&core->catalog, sweep)) return false;
     struct entry *entry = catalog_add(&core->catalog, sweep);
     if (!entry) return false;
     entry->stage = population_held ? ENTRY_READY : ENTRY_READ;
     entry->population = *population;
     entry->result = *result;
-    fold_init(&entry->fold, blocks, first_level);
+    entry->facts = *facts;
+    fold_init(&entry->fold, facts->blocks, facts->first_level);
     return true;
 }
 
@@ -709,6 +822,9 @@ void aggregator_step(struct aggregator *core, const struct aggregator_event *eve
     case EVENT_RENDERED:
         take_table(&step);
         break;
+    case EVENT_COPIED:
+        take_copy(&step);
+        break;
     case EVENT_CHECKED:
         take_verdict(&step);
         break;
@@ -730,6 +846,7 @@ static uint64_t entry_due_ms(const struct aggregator *core, const struct entry *
         due_ms = least(due_ms, entry->fetch_due_ms);
     if ((entry->stage == ENTRY_NAMED || entry->stage == ENTRY_REFUSED) && !entry->wanted)
         due_ms = least(due_ms, entry->asked_until_ms);
+    if (is_adopting(entry) && !is_at_work(core)) due_ms = 0;
     if ((lacks_table(entry) || is_at_checkpoint(entry)) && !is_at_work(core))
         due_ms = least(due_ms, entry->work_due_ms);
     return due_ms;

@@ -44,6 +44,7 @@ enum aggregator_event_kind {
     EVENT_FLUSH,     /* the turn ends */
     EVENT_COMMITTED, /* the commit asked for is on disk */
     EVENT_RENDERED,  /* the table that EFFECT_RENDER asked for is made, or cannot be made */
+    EVENT_COPIED,    /* the node that EFFECT_COPY named is here, or cannot be had */
     EVENT_CHECKED,   /* the checkpoint that EFFECT_CHECK named has been looked at, or cannot be */
     EVENT_DAMAGED,   /* a stored node can not be read back: sweep, place */
     EVENT_TICK       /* time passed */
@@ -55,11 +56,12 @@ struct aggregator_event {
     struct aggregator_peer peer;   /* PEER */
     const struct message *message; /* BROKER, PEER; borrowed */
     const char *fault;             /* PEER with a PARTIAL whose payload is unsound: one line, or NULL.
-                                      RENDERED, CHECKED: why there is no table, no verdict, or NULL. Borrowed. */
-    struct digest sweep;           /* RENDERED, CHECKED, DAMAGED */
+                                      RENDERED, CHECKED, COPIED: why there is no table, no verdict, no node, or
+                                      NULL. Borrowed. */
+    struct digest sweep;           /* RENDERED, CHECKED, COPIED, DAMAGED */
     struct digest result;          /* RENDERED: of the table */
     bool met;                      /* CHECKED: the stop rule */
-    struct fold_place place;       /* DAMAGED */
+    struct fold_place place;       /* DAMAGED, COPIED */
 };
 
 enum aggregator_effect_kind {
@@ -74,7 +76,7 @@ enum aggregator_effect_kind {
     EFFECT_ERROR,
     EFFECT_OUTCOME, /* the shell adds the root of the sweep's held nodes */
     /* payloads in memory */
-    EFFECT_KEEP,  /* the payload just received becomes the sweep's node at `place` */
+    EFFECT_KEEP,  /* the payload just received or copied becomes the sweep's node at `place` */
     EFFECT_MERGE, /* nodes `place` and its sibling become their parent */
     /* the store, within one transaction */
     EFFECT_STORE_SWEEP,
@@ -86,6 +88,8 @@ enum aggregator_effect_kind {
     EFFECT_SET_ASIDE, /* a damaged node: kept as evidence, no longer part of the sweep */
     EFFECT_COMMIT,    /* answered by EVENT_COMMITTED */
     /* work; at most one of these in a step */
+    EFFECT_COPY,  /* the node of sweep `source` at `place` is one of `sweep` too: bring it; answered by EVENT_COPIED,
+                     whose payload EFFECT_KEEP then takes, or by _DAMAGED of the source, before any other event */
     EFFECT_CHECK, /* the sweep's first blocks are on disk as the node at `place`: look at the stop rule; answered by
                      EVENT_CHECKED or _DAMAGED, before any other event */
     EFFECT_RENDER /* every block is on disk: make the table; answered by EVENT_RENDERED or _DAMAGED */
@@ -93,12 +97,13 @@ enum aggregator_effect_kind {
 
 struct aggregator_effect {
     enum aggregator_effect_kind kind;
-    struct aggregator_peer peer;  /* FOLDED, ERROR, OUTCOME */
-    struct digest sweep;          /* FETCH, STORE_POPULATION: the item. None in HELLO, HEARTBEAT, RECONNECT, COMMIT */
-    struct digest population;     /* STORE_SWEEP */
-    struct digest result;         /* STORE_RESULT */
-    struct fold_place place;      /* FOLDED, KEEP, MERGE, STORE_NODE, DELETE_NODE, DELETE_OTHERS, SET_ASIDE, CHECK */
-    enum message_item item;       /* FETCH */
+    struct aggregator_peer peer; /* FOLDED, ERROR, OUTCOME */
+    struct digest sweep;         /* FETCH, STORE_POPULATION: the item. None in HELLO, HEARTBEAT, RECONNECT, COMMIT */
+    struct digest population;    /* STORE_SWEEP */
+    struct digest source;        /* COPY */
+    struct digest result;        /* STORE_RESULT */
+    struct fold_place place; /* FOLDED, KEEP, MERGE, STORE_NODE, DELETE_NODE, DELETE_OTHERS, SET_ASIDE, COPY, CHECK */
+    enum message_item item;  /* FETCH */
     enum message_outcome outcome; /* FOLDED */
     enum message_error error;     /* ERROR */
     const char *text;             /* FOLDED, ERROR: a constant, or the event's fault. Borrowed */
@@ -114,11 +119,10 @@ struct aggregator_effects {
 struct aggregator *aggregator_new(const struct aggregator_config *config);
 void aggregator_free(struct aggregator *core);
 
-/* What was on disk, before the first event: sweeps, then their nodes. first_level: of the checkpoints
- * (worker/sensitivity/stop.h). `result` is zero when no table was made yet; population_held: it is built in or on
- * disk. A sweep that had stopped is looked at again, with the same verdict. False: it can not be so (too many sweeps,
- * impossible blocks, a node that overlaps another), or no memory. */
-bool aggregator_load_sweep(struct aggregator *core, const struct digest *sweep, uint64_t blocks, uint32_t first_level,
+/* What was on disk, before the first event: sweeps, then their nodes. `result` is zero when no table was made yet;
+ * population_held: it is built in or on disk. A sweep that had stopped is looked at again, with the same verdict.
+ * False: it can not be so (too many sweeps, impossible blocks, a node that overlaps another), or no memory. */
+bool aggregator_load_sweep(struct aggregator *core, const struct digest *sweep, const struct facts *facts,
                            const struct digest *population, bool population_held, const struct digest *result);
 bool aggregator_load_node(struct aggregator *core, const struct digest *sweep, struct fold_place place);
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "digest.h"
+#include "stop.h"
+#include "sweep_codec.h"
 
 static int compare(const struct digest *a, const struct digest *b)
 {
@@ -21,6 +23,15 @@ static size_t position_of(const struct catalog *catalog, const struct digest *sw
         else high = middle;
     }
     return low;
+}
+
+struct facts facts_of(struct sweep *sweep)
+{
+    return (struct facts){.blocks = sweep_block_count(sweep),
+                          .full_blocks = sweep->draws / sweep->draws_per_block,
+                          .first_level = stop_first_level(sweep),
+                          .family = sweep_family(sweep),
+                          .rule = sweep->stop};
 }
 
 void catalog_init(struct catalog *catalog, size_t limit)
@@ -61,7 +72,7 @@ struct entry *catalog_add(struct catalog *catalog, const struct digest *sweep)
     struct entry *entry = &catalog->entries[at];
     memmove(entry + 1, entry, (catalog->count - at) * sizeof *entry);
     catalog->count++;
-    *entry = (struct entry){.sweep = *sweep, .fetch_due_ms = UINT64_MAX, .report_due_ms = UINT64_MAX};
+    *entry = (struct entry){.sweep = *sweep, .adopts = true, .fetch_due_ms = UINT64_MAX, .report_due_ms = UINT64_MAX};
     return entry;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <goldthread/digest.h>
+#include <goldthread/sweep.h>
 
 #include "fold.h"
 
@@ -16,12 +17,26 @@ enum entry_stage {
     ENTRY_REFUSED /* the broker's bytes are no sweep that we can read: `why` */
 };
 
+/* What the core needs to know of what a sweep says. */
+struct facts {
+    uint64_t blocks;
+    uint64_t full_blocks; /* those of as many draws as a block may have: all, or all but the last */
+    uint32_t first_level; /* of the stop rule's checkpoints, or FOLD_NO_RULE */
+    struct digest family; /* sweep_family: with whom it shares blocks; zero: nobody */
+    struct sweep_stop rule;
+};
+
+/* `*sweep` is changed meanwhile. */
+struct facts facts_of(struct sweep *sweep);
+
 struct entry {
     struct digest sweep, population;
+    struct facts facts;   /* once READ */
     struct digest result; /* of the table, once every block is in; zero before */
     enum entry_stage stage;
     const char *why;                                   /* REFUSED: a constant string */
     bool wanted;                                       /* open at the broker */
+    bool adopts;                                       /* once it can: takes over what its family holds */
     bool complete;                                     /* result is on disk */
     uint64_t work_due_ms;                              /* when table or check may be tried; 0: now */
     uint64_t work_wait_ms;                             /* ... after it failed; 0: it has not */

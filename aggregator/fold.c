@@ -37,6 +37,12 @@ static bool is_inside(const struct fold *fold, struct fold_place place)
     return place.level <= NODE_LEVEL_MAX && place.index < fold->blocks >> place.level;
 }
 
+/* Whether a node is that of a checkpoint. */
+static bool is_checkpoint(const struct fold *fold, struct fold_place place)
+{
+    return place.index == 0 && place.level >= fold->first_level;
+}
+
 /* A checkpoint and its sibling stay apart until the checkpoint has been looked at. */
 static bool may_merge(const struct fold *fold, struct fold_place place)
 {
@@ -97,6 +103,12 @@ enum message_outcome fold_judge(const struct fold *fold, struct fold_place place
     return FOLD_OVERLAP;
 }
 
+bool fold_fits(const struct fold *fold, struct fold_place place, bool ruled)
+{
+    const char *why;
+    return (ruled ? judge(fold, place, &why) : fold_judge(fold, place, &why)) == FOLD_NEW;
+}
+
 static bool grow(struct fold *fold)
 {
     if (fold->count < fold->capacity) return true;
@@ -126,6 +138,7 @@ static void take_out(struct fold *fold, size_t at)
 bool fold_take(struct fold *fold, struct fold_place place, struct fold_chain *chain)
 {
     if (!grow(fold)) return false;
+    if (is_checkpoint(fold, place) && place.level > fold->ceiling) fold->ceiling = place.level;
     chain->count = 0;
     for (;;) {
         struct fold_place sibling = sibling_of(place);
@@ -139,12 +152,6 @@ bool fold_take(struct fold *fold, struct fold_place place, struct fold_chain *ch
     chain->top = place;
     insert(fold, position_of(fold, fold_first(place)), (struct fold_node){.place = place});
     return true;
-}
-
-/* Whether a held node is that of a checkpoint. */
-static bool is_checkpoint(const struct fold *fold, struct fold_place place)
-{
-    return place.index == 0 && place.level >= fold->first_level;
 }
 
 /* Siblings that are held both: only a checkpoint is held apart. */

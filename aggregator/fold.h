@@ -58,7 +58,11 @@ void fold_free(struct fold *fold);
  * string ("" for NEW and DUPLICATE). */
 enum message_outcome fold_judge(const struct fold *fold, struct fold_place place, const char **why);
 
-/* Takes in a node that fold_judge calls NEW. False: out of memory; nothing changed. */
+/* Whether a node that another sweep holds would be NEW here. ruled: that sweep has the same stop rule, so the
+ * checkpoints inside were looked at there. */
+bool fold_fits(const struct fold *fold, struct fold_place place, bool ruled);
+
+/* Takes in a node that fold_judge calls NEW, or that fits. False: out of memory; nothing changed. */
 bool fold_take(struct fold *fold, struct fold_place place, struct fold_chain *chain);
 
 /* Puts back a node that was on disk. False: it does not fit beside those held (or no memory). */

@@ -181,6 +181,18 @@ static enum payload_status fold_parts(struct payloads *payloads, const struct di
     return status;
 }
 
+enum payload_status payload_copy(struct payloads *payloads, const struct digest *from, const struct digest *sweep,
+                                 struct fold_place place, struct node **copy)
+{
+    enum payload_status status = copy_part(payloads, from, place, copy);
+    if (status != PAYLOAD_OK) return status;
+    const struct plan *plan = plan_of(payloads, sweep);
+    const char *fault = plan ? fault_of(*copy, plan, place) : payloads->why;
+    if (plan && !fault) return PAYLOAD_OK;
+    node_free(*copy);
+    return plan ? fail(payloads, fault) : PAYLOAD_FAILED;
+}
+
 enum payload_status payload_fold(struct payloads *payloads, const struct digest *sweep, const struct fold *fold,
                                  struct node **root, uint64_t *blocks)
 {

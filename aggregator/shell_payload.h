@@ -49,6 +49,10 @@ enum payload_status payload_fold(struct payloads *payloads, const struct digest 
 enum payload_status payload_lend(struct payloads *payloads, const struct digest *sweep, struct fold_place place,
                                  const struct node **node);
 
+/* A node of one sweep as that of another of its family, which the caller frees. Damaged: the node of `from`. */
+enum payload_status payload_copy(struct payloads *payloads, const struct digest *from, const struct digest *sweep,
+                                 struct fold_place place, struct node **copy);
+
 /* Looks at the stop rule of a sweep, at the stored node of a checkpoint. */
 enum payload_status payload_check(struct payloads *payloads, const struct digest *sweep, struct fold_place place,
                                   bool *met);

@@ -19,7 +19,6 @@
 #include "shell_payload.h"
 #include "shell_plans.h"
 #include "shell_store.h"
-#include "stop.h"
 #include "sweep_codec.h"
 
 #define TURN_MESSAGES  64u
@@ -64,8 +63,8 @@ static bool visit_sweep(void *context, const struct digest *sweep, const struct 
     if (!sweep_decode(bytes, server->scratch, why)) return false;
     bool held = population_held || digest_equal(population, &server->config.built_in);
     *why = "there is no room for one more sweep";
-    return aggregator_load_sweep(server->core, sweep, sweep_block_count(server->scratch),
-                                 stop_first_level(server->scratch), population, held, result);
+    const struct facts facts = facts_of(server->scratch);
+    return aggregator_load_sweep(server->core, sweep, &facts, population, held, result);
 }
 
 static bool visit_node(void *context, const struct digest *sweep, struct fold_place place, const char **why)
@@ -368,6 +367,35 @@ static void reconnect(struct server *server)
     server->broker = broker;
 }
 
+static void log_copy(const struct aggregator_effect *effect, const char *fault)
+{
+    char sweep[DIGEST_HEX_BYTES], source[DIGEST_HEX_BYTES];
+    digest_to_hex(&effect->sweep, sweep);
+    digest_to_hex(&effect->source, source);
+    if (fault) log_event(LOG_WARNING, "not-taken-over", "sweep=%s source=%s reason=\"%s\"", sweep, source, fault);
+    else
+        log_event(LOG_INFO, "taken-over", "sweep=%s source=%s first=%" PRIu64 " blocks=%" PRIu64, sweep, source,
+                  fold_first(effect->place), fold_size(effect->place));
+}
+
+static void copy(struct server *server, const struct aggregator_effect *effect)
+{
+    struct aggregator_event event = {.kind = EVENT_COPIED, .sweep = effect->sweep, .place = effect->place};
+    enum payload_status status =
+        payload_copy(&server->payloads, &effect->source, &effect->sweep, effect->place, &server->received);
+    if (status == PAYLOAD_DAMAGED) {
+        report_damage(server, &effect->source);
+        return;
+    }
+    log_copy(effect, status == PAYLOAD_OK ? NULL : server->payloads.why);
+    if (status == PAYLOAD_FAILED) {
+        snprintf(server->fault, sizeof server->fault, "%s", server->payloads.why);
+        event.fault = server->fault;
+        server->received = NULL;
+    }
+    follow_up(server, &event);
+}
+
 static void keep(struct server *server, const struct aggregator_effect *effect)
 {
     struct node *node = server->received;
@@ -455,6 +483,9 @@ static void perform(struct server *server, const struct aggregator_effect *effec
     case EFFECT_COMMIT:
         commit(server);
         break;
+    case EFFECT_COPY:
+        copy(server, effect);
+        break;
     case EFFECT_CHECK:
         check_rule(server, sweep, effect->place);
         break;
@@ -474,7 +505,8 @@ static void drive(struct server *server, const struct aggregator_event *first)
         aggregator_step(server->core, &event, &server->effects);
         for (size_t at = 0; at < server->effects.count && !server->failed; at++)
             perform(server, &server->effects.list[at]);
-        bool needs_flush = event.kind == EVENT_RENDERED || event.kind == EVENT_CHECKED || event.kind == EVENT_DAMAGED;
+        bool needs_flush = event.kind == EVENT_RENDERED || event.kind == EVENT_CHECKED || event.kind == EVENT_DAMAGED ||
+                           (event.kind == EVENT_COPIED && !server->has_next);
         event = needs_flush ? (struct aggregator_event){.kind = EVENT_FLUSH} : server->next;
         if (needs_flush) server->has_next = true;
     } while (server->has_next && !server->failed);

@@ -10,7 +10,6 @@
 #include "shell_payload.h"
 #include "shell_plans.h"
 #include "shell_store.h"
-#include "stop.h"
 #include "sweep_codec.h"
 
 #define CACHE_BYTES (64u << 20)
@@ -72,8 +71,8 @@ static bool visit_sweep(void *context, const struct digest *sweep, const struct 
     look->summary->sweeps++;
     bool held = population_held || digest_equal(population, plans_built_in(look->payloads.plans));
     *why = "there is no room for one more sweep";
-    return aggregator_load_sweep(look->core, sweep, sweep_block_count(look->scratch), stop_first_level(look->scratch),
-                                 population, held, result);
+    const struct facts facts = facts_of(look->scratch);
+    return aggregator_load_sweep(look->core, sweep, &facts, population, held, result);
 }
 
 /* Without a plan there is nothing to hold the node against; the sweep is then named once. */

@@ -222,6 +222,19 @@ struct digest sweep_identity(const struct sweep *sweep)
     return digest;
 }
 
+struct digest sweep_family(struct sweep *sweep)
+{
+    const uint64_t draws = sweep->draws;
+    const struct sweep_stop stop = sweep->stop;
+    if (!sweep_can_extend(sweep)) return (struct digest){{0}};
+    sweep->draws = 1;
+    sweep->stop = (struct sweep_stop){.kind = STOP_NEVER};
+    const struct digest family = sweep_identity(sweep);
+    sweep->draws = draws;
+    sweep->stop = stop;
+    return family;
+}
+
 /* Decoding. */
 
 static double decode_finite(struct cursor *cursor)

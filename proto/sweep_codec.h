@@ -20,3 +20,7 @@ bool sweep_decode(struct span bytes, struct sweep *sweep, const char **why);
 
 /* SHA-256 of the encoding; zero: out of memory. */
 struct digest sweep_identity(const struct sweep *sweep);
+
+/* What all sweeps share that differ in their draws and stop rule only: full blocks of one are blocks of the others,
+ * bit for bit. Zero: the design cannot be extended, or out of memory. `*sweep` is changed meanwhile. */
+struct digest sweep_family(struct sweep *sweep);

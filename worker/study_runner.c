@@ -220,10 +220,7 @@ static void look_at(struct study_runner *runner, size_t target, double *values, 
 /* Designs that can be extended have draws beyond the sweep's own; the pilot of the others ends with them. */
 static size_t pilot_draws(const struct sweep *sweep)
 {
-    bool endless = sweep->method == DESIGN_RANDOM || sweep->method == DESIGN_SOBOL ||
-                   sweep->method == DESIGN_SALTELLI || sweep->method == DESIGN_DERIVATIVE ||
-                   sweep->method == DESIGN_SHAPLEY;
-    return endless || sweep->draws > STUDY_PILOT_DRAWS ? STUDY_PILOT_DRAWS : (size_t)sweep->draws;
+    return sweep_can_extend(sweep) || sweep->draws > STUDY_PILOT_DRAWS ? STUDY_PILOT_DRAWS : (size_t)sweep->draws;
 }
 
 static void run_pilot(struct study_runner *runner)

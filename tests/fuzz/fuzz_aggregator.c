@@ -6,6 +6,7 @@
 
 #include "aggregator.h"
 #include "digest.h"
+#include "sweep_codec.h"
 #include "targets.h"
 
 #define STEPS_MAX  256
@@ -33,6 +34,7 @@ struct bench {
     uint64_t now_ms;
     struct buffer sweeps[SWEEPS];
     struct digest ids[SWEEPS], population;
+    struct facts facts[SWEEPS];
     struct disk open, committed;   /* with and without the transaction under way */
     bool told[SWEEPS][BLOCKS_MAX]; /* somebody was told that this block is on disk */
     bool commit_due, rendering, checking;
@@ -268,8 +270,7 @@ static void open_core(struct bench *bench)
     fuzz_require(bench->core != NULL);
     for (size_t at = 0; at < SWEEPS; at++)
         if (bench->committed.sweeps[at])
-            fuzz_require(aggregator_load_sweep(bench->core, &bench->ids[at], block_counts[at],
-                                               at == RULED ? 1 : FOLD_NO_RULE, &bench->population,
+            fuzz_require(aggregator_load_sweep(bench->core, &bench->ids[at], &bench->facts[at], &bench->population,
                                                bench->committed.population, &bench->committed.results[at]));
     for (size_t at = 0; at < bench->committed.count; at++) {
         const struct stored *node = &bench->committed.nodes[at];
@@ -412,9 +413,14 @@ int FUZZ_TARGET(aggregator)(const uint8_t *data, size_t size)
 {
     static struct bench bench;
     bench = (struct bench){.choices = choices_of(data, size), .now_ms = 1, .population = digest_of(population())};
-    for (uint8_t at = 0; at < SWEEPS; at++)
+    for (uint8_t at = 0; at < SWEEPS; at++) {
+        static struct sweep sweep;
+        const char *why;
         bench.ids[at] =
             (at == RULED ? ruled_sweep : small_sweep)(at, block_counts[at], &bench.population, &bench.sweeps[at]);
+        fuzz_require(sweep_decode(buffer_span(&bench.sweeps[at]), &sweep, &why));
+        bench.facts[at] = facts_of(&sweep);
+    }
     open_core(&bench);
     for (unsigned at = 0; at < STEPS_MAX && choices_left(&bench.choices); at++) act(&bench);
     for (size_t at = 0; at < SWEEPS; at++) buffer_free(&bench.sweeps[at]);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "digest.h"
-#include "stop.h"
 #include "support_nodes.h"
 #include "support_store.h"
 #include "sweep_codec.h"
@@ -147,6 +146,25 @@ static void check_rule(struct world *world, const struct digest *sweep, struct f
     follow_up(host, &event);
 }
 
+static void copy(struct world *world, const struct aggregator_effect *effect)
+{
+    struct aggregator_host *host = &world->aggregator;
+    struct aggregator_event event = {.kind = EVENT_COPIED, .sweep = effect->sweep, .place = effect->place};
+    const enum payload_status status =
+        payload_copy(&host->payloads, &effect->source, &effect->sweep, effect->place, &host->received);
+    if (status == PAYLOAD_DAMAGED) {
+        report_damage(host, &effect->source);
+        return;
+    }
+    if (status == PAYLOAD_FAILED) {
+        snprintf(host->fault, sizeof host->fault, "%s", host->payloads.why);
+        event.fault = host->fault;
+        host->received = NULL;
+    }
+    world->report->copied += status == PAYLOAD_OK;
+    follow_up(host, &event);
+}
+
 static void keep(struct world *world, const struct aggregator_effect *effect)
 {
     struct aggregator_host *host = &world->aggregator;
@@ -256,6 +274,9 @@ static void perform(struct world *world, const struct aggregator_effect *effect)
     case EFFECT_COMMIT:
         commit(world);
         break;
+    case EFFECT_COPY:
+        copy(world, effect);
+        break;
     case EFFECT_CHECK:
         check_rule(world, sweep, effect->place);
         break;
@@ -289,8 +310,8 @@ static void drive(struct world *world, const struct aggregator_event *first)
             perform(world, &host->effects.list[at]);
         }
         if (host->committing) return; /* goes on when the disk is through */
-        const bool needs_flush =
-            event.kind == EVENT_RENDERED || event.kind == EVENT_CHECKED || event.kind == EVENT_DAMAGED;
+        const bool needs_flush = event.kind == EVENT_RENDERED || event.kind == EVENT_CHECKED ||
+                                 event.kind == EVENT_DAMAGED || (event.kind == EVENT_COPIED && !host->has_next);
         event = needs_flush ? (struct aggregator_event){.kind = EVENT_FLUSH} : host->next;
         if (needs_flush) host->has_next = true;
     } while (host->has_next && goes_on(world));
@@ -399,9 +420,11 @@ static bool visit_sweep(void *context, const struct digest *sweep, const struct 
     const struct digest built_in = {{1}};
     const bool held = population_held || digest_equal(population, &built_in);
     if (content == NULL) abort();
-    const bool loaded = sweep_decode(bytes, content, why) &&
-                        aggregator_load_sweep(world->aggregator.core, sweep, sweep_block_count(content),
-                                              stop_first_level(content), population, held, result);
+    bool loaded = sweep_decode(bytes, content, why);
+    if (loaded) {
+        const struct facts facts = facts_of(content);
+        loaded = aggregator_load_sweep(world->aggregator.core, sweep, &facts, population, held, result);
+    }
     free(content);
     return loaded;
 }

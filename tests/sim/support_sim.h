@@ -65,6 +65,8 @@ struct sim_report {
     uint64_t patience_ms; /* what that may take at most */
     uint32_t workers, sweep_count;
     uint64_t sweep_blocks[SIM_SWEEPS_MAX]; /* at which they end: a stop rule may be met */
+    uint32_t flavours[SIM_SWEEPS_MAX];     /* equal: of one family */
+    uint64_t copied;                       /* nodes that sweeps took over from others of their family */
     uint32_t stopped;                      /* sweeps that end early */
     struct digest results[SIM_SWEEPS_MAX]; /* as the client got them; zero: cancelled for good */
     uint32_t faults[SIM_FAULT_COUNT];

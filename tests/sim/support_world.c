@@ -13,6 +13,7 @@
 #include "sweep_codec.h"
 
 #define TOKENS_FIRST 1024u
+#define KIN_BLOCKS   300u    /* that one sweep of a family may have more than another */
 #define SETTLE_MS    120000u /* after the last fault: what waits longest is sent again, leases lapse, all is redone */
 
 /* Dice and clock */
@@ -583,6 +584,14 @@ static uint64_t some_block_count(struct world *world)
     return 1 + world_draw(world, SIM_BLOCKS_MAX);
 }
 
+/* The sweep before, when this one is to be of its family: the same draws, and more of them. */
+static const struct sim_sweep *choose_kin(struct world *world, uint32_t number)
+{
+    if (number == 0 || world_draw(world, 3) > 0) return NULL;
+    const struct sim_sweep *kin = &world->sweeps[number - 1];
+    return kin->blocks + KIN_BLOCKS <= SIM_BLOCKS_MAX ? kin : NULL;
+}
+
 static void make_population(struct sim_sweep *sweep, uint32_t number)
 {
     const uint8_t bytes[] = {'d', 'a', 't', 'a', (uint8_t)number};
@@ -590,12 +599,13 @@ static void make_population(struct sim_sweep *sweep, uint32_t number)
     sweep->population = digest_of(buffer_span(&sweep->population_bytes));
 }
 
-/* A stop rule that some checkpoint meets, or none. */
+/* A stop rule that some checkpoint meets, or none. Which one follows from the rule. */
 static void make_rule(struct world *world, struct sim_sweep *made, struct sweep *sweep)
 {
     sweep->stop = (struct sweep_stop){
         .kind = STOP_HALF_WIDTH, .measure = "m", .area_code = "E92000001", .half_width = 1, .confidence = 0.5};
     const uint64_t end = UINT64_C(1) << (stop_first_level(sweep) + world_draw(world, 4));
+    sweep->stop.half_width = (double)end;
     if (end < made->blocks) made->end = end;
 }
 
@@ -604,11 +614,12 @@ static void make_sweep(struct world *world, uint32_t number)
     struct sim_sweep *made = &world->sweeps[number];
     struct sweep *sweep = calloc(1, sizeof *sweep);
     if (sweep == NULL) abort();
-    made->blocks = some_block_count(world);
-    made->flavour = number;
+    const struct sim_sweep *kin = choose_kin(world, number);
+    made->blocks = kin ? kin->blocks + 1 + world_draw(world, KIN_BLOCKS) : some_block_count(world);
+    made->flavour = kin ? kin->flavour : number;
     made->population = (struct digest){{1}}; /* that which is built in */
-    if (world_draw(world, 3) == 0) make_population(made, number / 2);
-    snprintf(sweep->name, sizeof sweep->name, "s%u", number);
+    if (kin ? kin->population_bytes.size > 0 : world_draw(world, 3) == 0) make_population(made, made->flavour / 2);
+    snprintf(sweep->name, sizeof sweep->name, "s%u", made->flavour);
     strcpy(sweep->model, "entitlement");
     strcpy(sweep->model_version, "1");
     strcpy(sweep->population_name, "simulated");
@@ -633,6 +644,7 @@ static void make_sweep(struct world *world, uint32_t number)
     if (made->covered == NULL || made->bytes.failed) abort();
     made->result = nodes_result(made->flavour, made->end);
     world->report->sweep_blocks[number] = made->end;
+    world->report->flavours[number] = made->flavour;
     world->report->stopped += made->end < made->blocks;
     world->report->blocks += made->blocks;
 }

@@ -59,7 +59,7 @@ Test(cluster, every_sweep_ends_with_the_undisturbed_result_whatever_breaks, .tim
     const uint64_t only = number_in("SIM_SEED", 0), first = only != 0 ? only : 1;
     const uint64_t count = only != 0 ? 1 : number_in("SIM_SEEDS", SEEDS_DEFAULT);
     uint64_t faults[SIM_FAULT_COUNT] = {0}, blocks = 0, events = 0, virtual_ms = 0, failed = 0;
-    uint64_t stopped = 0, slowest = 0, settled_ms = 0;
+    uint64_t stopped = 0, copied = 0, slowest = 0, settled_ms = 0;
     const double start = seconds();
     for (uint64_t seed = first; seed < first + count && failed < FAILURES_MAX; seed++) {
         struct sim_report report;
@@ -67,6 +67,7 @@ Test(cluster, every_sweep_ends_with_the_undisturbed_result_whatever_breaks, .tim
         for (enum sim_fault fault = 0; fault < SIM_FAULT_COUNT; fault++) faults[fault] += report.faults[fault];
         blocks += report.blocks;
         stopped += report.stopped;
+        copied += report.copied;
         events += report.events;
         virtual_ms += report.ended_ms;
         if (report.settled_ms > settled_ms) settled_ms = report.settled_ms, slowest = seed;
@@ -75,11 +76,12 @@ Test(cluster, every_sweep_ends_with_the_undisturbed_result_whatever_breaks, .tim
     fprintf(stderr, "seeds %lu to %lu: %.1f seeds/s, %lu blocks, %lu events, %.1f virtual hours in %.1f s\n", first,
             first + count - 1, (double)count / took, blocks, events, (double)virtual_ms / 3.6e6, took);
     fprintf(stderr, "longest from the last fault to the end: %.1f s, seed %lu\n", (double)settled_ms / 1e3, slowest);
-    fprintf(stderr, "sweeps that a stop rule ended: %lu\n", stopped);
+    fprintf(stderr, "sweeps that a stop rule ended: %lu; nodes taken over: %lu\n", stopped, copied);
     print_faults(faults);
     cr_assert_eq(failed, 0, "%lu seeds failed", failed);
     if (count < 500) return;
     cr_assert_gt(stopped, count / 20, "hardly a stop rule was met");
+    cr_assert_gt(copied, count / 20, "hardly a sweep was extended");
     for (enum sim_fault fault = 0; fault < SIM_FAULT_COUNT; fault++)
         cr_assert_gt(faults[fault], 0, "this never happened: %s", sim_fault_name(fault));
 }
@@ -91,7 +93,7 @@ Test(cluster, one_worker_undisturbed_gives_the_result_of_the_plain_fold, .timeou
         struct sim_report report;
         run(seed, true, &report);
         for (uint32_t sweep = 0; sweep < report.sweep_count; sweep++) {
-            const struct digest expected = nodes_result(sweep, report.sweep_blocks[sweep]);
+            const struct digest expected = nodes_result(report.flavours[sweep], report.sweep_blocks[sweep]);
             cr_assert(digest_equal(&report.results[sweep], &expected), "seed %lu: sweep %u", seed, sweep);
         }
         for (enum sim_fault fault = 0; fault < SIM_FAULT_COUNT; fault++)

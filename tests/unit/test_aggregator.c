@@ -28,9 +28,11 @@ struct disk {
     size_t count, sweep_count, population_count;
     struct disk_node nodes[DISK_MAX];
     struct digest sweeps[8], sweep_populations[8], populations[8], results[8];
-    uint64_t blocks[8];
-    uint32_t first_levels[8];
+    struct facts facts[8];
 };
+
+/* Of a sweep without a rule and a family. */
+#define PLAIN_FACTS(count) (&(struct facts){.blocks = (count), .full_blocks = (count), .first_level = FOLD_NO_RULE})
 
 /* What was said, in order. */
 struct said {
@@ -52,7 +54,9 @@ struct shell {
     size_t said_count;
     struct said *said;
     size_t renders, reconnects, commits, checks;
-    bool checking;
+    bool checking, copying, copy_damaged; /* copy_damaged: what is to be copied cannot be read back */
+    struct aggregator_effect copy;        /* being copied */
+    size_t copies;
     uint64_t met_blocks;   /* the stop rule is met at checkpoints of so many blocks or more */
     const char *check_why; /* why there is no verdict, or NULL */
     uint64_t now_ms;
@@ -77,7 +81,9 @@ static void make_ruled_sweep(struct shell *shell, uint64_t draws, uint32_t draws
     sweep->draws = draws;
     sweep->draws_per_block = draws_per_block;
     sweep->stop = (struct sweep_stop){.kind = rule, .measure = "m", .area_code = "E92000001"};
-    if (rule == STOP_HALF_WIDTH) sweep->stop.half_width = sweep->stop.confidence = 0.5;
+    sweep->stop.confidence = 0.5;
+    if (rule == STOP_HALF_WIDTH) sweep->stop.half_width = 0.5;
+    if (rule == STOP_RANKING) sweep->stop.top = 1;
     sweep->levels = 1u << AREA_ENGLAND;
     sweep->quantile_count = 1;
     sweep->quantiles[0] = 0.5;
@@ -226,8 +232,7 @@ static void store_sweep(struct shell *shell, const struct aggregator_effect *eff
     disk->sweeps[disk->sweep_count] = effect->sweep;
     disk->sweep_populations[disk->sweep_count] = effect->population;
     disk->results[disk->sweep_count] = (struct digest){{0}};
-    disk->blocks[disk->sweep_count] = aggregator_fold(shell->core, &effect->sweep)->blocks;
-    disk->first_levels[disk->sweep_count] = aggregator_fold(shell->core, &effect->sweep)->first_level;
+    disk->facts[disk->sweep_count] = catalog_find(aggregator_catalog(shell->core), &effect->sweep)->facts;
     disk->sweep_count++;
 }
 
@@ -266,6 +271,12 @@ static bool perform(struct shell *shell, const struct aggregator_effect *effect,
     case EFFECT_DELETE_OTHERS:
         delete_others(shell, effect);
         break;
+    case EFFECT_COPY:
+        cr_assert_not(shell->copying, "one at a time");
+        shell->copying = true;
+        shell->copy = *effect;
+        shell->copies++;
+        break;
     case EFFECT_CHECK:
         cr_assert_not(shell->checking, "one at a time");
         shell->checking = true;
@@ -301,6 +312,23 @@ static void flush(struct shell *shell)
     step(shell, (struct aggregator_event){.kind = EVENT_FLUSH});
 }
 
+/* Before anything else, as the verdict of a check. */
+static void answer_copy(struct shell *shell)
+{
+    struct aggregator_event event = {.kind = EVENT_COPIED, .sweep = shell->copy.sweep, .place = shell->copy.place};
+    struct node *node = node_of(shell, &shell->copy.source, shell->copy.place);
+    shell->copying = false;
+    if (shell->copy_damaged) {
+        event.kind = EVENT_DAMAGED;
+        event.sweep = shell->copy.source;
+    } else {
+        shell->received = node_fold(&node, 1);
+        cr_assert_not_null(shell->received);
+    }
+    step(shell, event);
+    if (!shell->copying) flush(shell);
+}
+
 /* The verdict comes before anything else. */
 static void answer_check(struct shell *shell)
 {
@@ -322,6 +350,7 @@ static void step(struct shell *shell, struct aggregator_event event)
     node_free(shell->received);
     shell->received = NULL;
     if (committed) step(shell, (struct aggregator_event){.kind = EVENT_COMMITTED});
+    if (shell->copying) answer_copy(shell);
     if (shell->checking) answer_check(shell);
 }
 
@@ -381,8 +410,7 @@ static void restart(struct shell *shell)
     copy_disk(&shell->open, &shell->committed);
     const struct disk *disk = &shell->open;
     for (size_t at = 0; at < disk->sweep_count; at++)
-        cr_assert(aggregator_load_sweep(shell->core, &disk->sweeps[at], disk->blocks[at], disk->first_levels[at],
-                                        &disk->sweep_populations[at],
+        cr_assert(aggregator_load_sweep(shell->core, &disk->sweeps[at], &disk->facts[at], &disk->sweep_populations[at],
                                         population_on_disk(shell, &disk->sweep_populations[at]), &disk->results[at]));
     for (size_t at = 0; at < disk->count; at++)
         cr_assert(aggregator_load_node(shell->core, &disk->nodes[at].sweep, disk->nodes[at].place));
@@ -658,10 +686,10 @@ Test(aggregator, knows_as_many_sweeps_as_it_may_and_says_so)
     struct digest none = {{0}};
     for (uint32_t at = 0; at < AGGREGATOR_SWEEPS_MAX; at++) {
         struct digest id = {{(uint8_t)at, (uint8_t)(at >> 8), 1}};
-        cr_assert(aggregator_load_sweep(shell->core, &id, 1, FOLD_NO_RULE, &shell->built_in, true, &none));
-        cr_assert_not(aggregator_load_sweep(shell->core, &id, 1, FOLD_NO_RULE, &shell->built_in, true, &none), "twice");
+        cr_assert(aggregator_load_sweep(shell->core, &id, PLAIN_FACTS(1), &shell->built_in, true, &none));
+        cr_assert_not(aggregator_load_sweep(shell->core, &id, PLAIN_FACTS(1), &shell->built_in, true, &none), "twice");
     }
-    cr_assert_not(aggregator_load_sweep(shell->core, &shell->sweep, 1, FOLD_NO_RULE, &shell->built_in, true, &none));
+    cr_assert_not(aggregator_load_sweep(shell->core, &shell->sweep, PLAIN_FACTS(1), &shell->built_in, true, &none));
     send_partial(shell, (struct fold_place){0, 0}, NULL);
     cr_assert_eq(last_outcome(shell), FOLD_REFUSED);
     free_shell(shell);
@@ -927,7 +955,7 @@ Test(aggregator, hundreds_of_wanted_sweeps_are_reported_in_portions_that_fit_a_q
     *shell->message = (struct message){.kind = MESSAGE_WANTED, .wanted = {.count = MESSAGE_SWEEPS_MAX}};
     for (uint32_t at = 0; at < MESSAGE_SWEEPS_MAX; at++) {
         struct digest id = {{(uint8_t)at, 1}};
-        cr_assert(aggregator_load_sweep(shell->core, &id, 4, FOLD_NO_RULE, &shell->built_in, true, &none));
+        cr_assert(aggregator_load_sweep(shell->core, &id, PLAIN_FACTS(4), &shell->built_in, true, &none));
         shell->message->wanted.sweeps[at] = id;
     }
     from_broker(shell);
@@ -1152,6 +1180,154 @@ Test(aggregator, any_order_of_arrival_and_any_restart_stops_at_the_same_bytes)
     }
 }
 
+/* ---- families: sweeps that differ in draws and rule alone ---- */
+
+/* Makes another sweep the one that is wanted and known. */
+static void begin_another(struct shell *shell, uint64_t draws, uint32_t draws_per_block, enum stop_kind rule)
+{
+    make_ruled_sweep(shell, draws, draws_per_block, &shell->built_in, rule);
+    begin(shell);
+    pass(shell, 20);
+}
+
+static size_t nodes_on_disk(const struct shell *shell, const struct digest *sweep)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < shell->committed.count; at++)
+        count += digest_equal(&shell->committed.nodes[at].sweep, sweep);
+    return count;
+}
+
+Test(aggregator, a_longer_sweep_takes_over_the_blocks_of_a_shorter_one)
+{
+    struct shell *shell = new_shell(5);
+    const struct digest shorter = shell->sweep;
+    begin(shell);
+    fold_all(shell, 5);
+    rendered(shell, NULL);
+    begin_another(shell, 4 * 12, 4, STOP_NEVER);
+    cr_assert_eq(shell->copies, 2);
+    cr_assert_eq(nodes_on_disk(shell, &shorter), 2, "it keeps its own");
+    const struct fold *fold = aggregator_fold(shell->core, &shell->sweep);
+    cr_assert_eq(fold->covered, 5);
+    ask_result(shell, &shell->sweep);
+    flush(shell);
+    restart(shell);
+    for (uint64_t block = 5; block < 12; block++) send_partial(shell, (struct fold_place){0, block}, NULL);
+    flush(shell);
+    const size_t at = disk_find(&shell->committed, &shell->sweep, (struct fold_place){3, 0});
+    cr_assert_neq(at, SIZE_MAX);
+    struct node *plain = make_node((struct fold_place){3, 0});
+    struct buffer expected = {0};
+    node_encode(plain, &expected);
+    cr_assert_eq(shell->committed.nodes[at].bytes.size, expected.size);
+    cr_assert_arr_eq(shell->committed.nodes[at].bytes.data, expected.data, expected.size);
+    buffer_free(&expected);
+    node_free(plain);
+    free_shell(shell);
+}
+
+Test(aggregator, the_first_report_of_an_extended_sweep_has_what_was_taken_over)
+{
+    struct shell *shell = new_shell(5);
+    begin(shell);
+    fold_all(shell, 5);
+    rendered(shell, NULL);
+    make_sweep(shell, 4 * 12, &shell->built_in);
+    shell->said_count = 0;
+    wanted(shell, &shell->sweep);
+    item(shell, ITEM_SWEEP, &shell->sweep, buffer_span(&shell->sweep_bytes));
+    ask_result(shell, &shell->sweep);
+    cr_assert_eq(last_said(shell, EFFECT_ERROR)->message.error.code, ERROR_UNKNOWN, "not yet");
+    flush(shell);
+    pass(shell, 20);
+    for (size_t at = 0; at < shell->said_count; at++) {
+        if (shell->said[at].kind != EFFECT_HELD) continue;
+        const struct message *held = &shell->said[at].message;
+        if (!digest_equal(&held->held.sweep, &shell->sweep)) continue;
+        cr_assert_eq(held->held.count, 1, "never that nothing is held");
+        cr_assert_eq(held->held.ranges[0].count, 5);
+    }
+    cr_assert_eq(last_said(shell, EFFECT_HELD)->message.held.ranges[0].count, 5);
+    free_shell(shell);
+}
+
+Test(aggregator, only_full_blocks_that_fit_are_taken_over)
+{
+    const struct {
+        uint64_t draws, of_draws, covered;
+    } rows[] = {
+        {4 * 8 + 2, 4 * 12, 8}, /* a shorter one, whose last block is its own */
+        {4 * 12, 4 * 4 + 2, 4}, /* a longer one: the last block of the other is too short */
+        {4 * 9, 4 * 12, 8},     /* blocks 8 to 11 are one node */
+        {4 * 3, 4 * 12, 0},     /* blocks 0 to 7 too */
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        struct shell *shell = new_shell(1);
+        make_sweep(shell, rows[row].of_draws, &shell->built_in);
+        begin(shell);
+        fold_all(shell, (rows[row].of_draws + 3) / 4);
+        rendered(shell, NULL);
+        begin_another(shell, rows[row].draws, 4, STOP_NEVER);
+        cr_assert_eq(aggregator_fold(shell->core, &shell->sweep)->covered, rows[row].covered, "row %zu", row);
+        free_shell(shell);
+    }
+}
+
+Test(aggregator, other_blocks_or_another_population_are_no_family)
+{
+    struct shell *shell = new_shell(8);
+    begin(shell);
+    fold_all(shell, 8);
+    rendered(shell, NULL);
+    begin_another(shell, 8 * 12, 8, STOP_NEVER);
+    cr_assert_eq(shell->copies, 0);
+    free_shell(shell);
+}
+
+Test(aggregator, checkpoints_are_crossed_only_where_the_same_rule_was_looked_at)
+{
+    const uint64_t draws = RULED_DRAWS;
+    struct shell *shell = new_ruled_shell(16, 8);
+    begin(shell);
+    fold_all(shell, 8);
+    pass(shell, 20);
+    rendered(shell, NULL);
+    cr_assert(aggregator_fold(shell->core, &shell->sweep)->stopped);
+    const size_t checks = shell->checks;
+    begin_another(shell, 64 * draws, RULED_DRAWS, STOP_HALF_WIDTH);
+    cr_assert_eq(shell->copies, 1, "the same rule");
+    cr_assert_eq(shell->checks, checks + 1, "is looked at where the other stopped, and not before");
+    cr_assert(aggregator_fold(shell->core, &shell->sweep)->stopped);
+    rendered(shell, NULL);
+    begin_another(shell, 64 * draws, RULED_DRAWS, STOP_NEVER);
+    cr_assert_eq(shell->copies, 2, "no rule");
+    for (uint64_t index = 1; index < 8; index++) send_partial(shell, (struct fold_place){3, index}, NULL);
+    flush(shell);
+    rendered(shell, NULL);
+    shell->met_blocks = 4;
+    begin_another(shell, 32 * draws, RULED_DRAWS, STOP_RANKING);
+    cr_assert_eq(shell->copies, 2, "another rule: its checkpoints at 4 and 8 blocks are inside");
+    free_shell(shell);
+}
+
+Test(aggregator, damage_found_while_copying_costs_the_source_its_node_and_nobody_else)
+{
+    struct shell *shell = new_shell(5);
+    begin(shell);
+    fold_all(shell, 5);
+    rendered(shell, NULL);
+    shell->copy_damaged = true;
+    begin_another(shell, 4 * 12, 4, STOP_NEVER);
+    cr_assert_eq(shell->copies, 2, "each of the two nodes is tried once");
+    cr_assert_eq(shell->committed.count, 0);
+    cr_assert_eq(aggregator_fold(shell->core, &shell->sweep)->covered, 0);
+    send_partial(shell, (struct fold_place){2, 0}, NULL);
+    flush(shell);
+    cr_assert_eq(last_outcome(shell), FOLD_NEW);
+    free_shell(shell);
+}
+
 /* ---- the cache of nodes ---- */
 
 /* A core alone, of one sweep of two blocks with the population that is built in. */
@@ -1168,7 +1344,7 @@ static struct lone *new_lone(uint8_t result)
     const struct aggregator_config config = {.built_in = {{1}}};
     lone->core = aggregator_new(&config);
     lone->sweep.bytes[0] = 2;
-    cr_assert(aggregator_load_sweep(lone->core, &lone->sweep, 2, FOLD_NO_RULE, &config.built_in, true,
+    cr_assert(aggregator_load_sweep(lone->core, &lone->sweep, PLAIN_FACTS(2), &config.built_in, true,
                                     &(struct digest){{result}}));
     return lone;
 }

@@ -297,9 +297,11 @@ Test(aggregator_metrics, pages_tell_what_is_held)
     struct aggregator *core = aggregator_new(&(struct aggregator_config){.name = "a"});
     const struct digest one = {{1}}, two = {{2}}, none = {{0}};
     struct buffer out = {0};
-    cr_assert(aggregator_load_sweep(core, &one, 8, FOLD_NO_RULE, &none, true, &two));
+    cr_assert(aggregator_load_sweep(core, &one, &(struct facts){.blocks = 8, .first_level = FOLD_NO_RULE}, &none, true,
+                                    &two));
     cr_assert(aggregator_load_node(core, &one, (struct fold_place){3, 0}));
-    cr_assert(aggregator_load_sweep(core, &two, 100, FOLD_NO_RULE, &none, true, &none));
+    cr_assert(aggregator_load_sweep(core, &two, &(struct facts){.blocks = 100, .first_level = FOLD_NO_RULE}, &none,
+                                    true, &none));
     cr_assert(aggregator_load_node(core, &two, (struct fold_place){4, 0}));
     cr_assert(aggregator_load_node(core, &two, (struct fold_place){0, 20}));
     aggregator_observe(core, snapshot);
