@@ -32,12 +32,12 @@ static const char *ranking_index(const struct sweep *sweep)
     }
 }
 
-/* Among the top ones by size; of two alike the first stays first. */
+/* Among the top ones by size; of two alike the first stays first. One that changes nothing drives nothing. */
 static void rank(struct finding *finding, struct driver driver)
 {
     size_t at = finding->count;
     while (at > 0 && fabs(finding->top[at - 1].value) < fabs(driver.value)) at--;
-    if (isnan(driver.value) || at == DRIVERS_TOP) return;
+    if (isnan(driver.value) || driver.value == 0 || at == DRIVERS_TOP) return;
     if (finding->count < DRIVERS_TOP) finding->count++;
     memmove(finding->top + at + 1, finding->top + at, (finding->count - at - 1) * sizeof driver);
     finding->top[at] = driver;

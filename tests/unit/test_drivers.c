@@ -100,6 +100,7 @@ Test(drivers, of_one_run_at_each_end_have_no_interval)
     cr_assert_eq(drivers.findings[0].count, 2);
     cr_expect(isnan(drivers.findings[0].top[0].low), "two runs have no interval");
     cr_expect(isnan(drivers.findings[0].mean.value));
+    cr_expect_eq(drivers.findings[1].count, 0, "a cost that no run changes is driven by nothing");
     cr_expect_null(strstr(text(), "interval"), "%s", text());
 }
 
