@@ -51,6 +51,29 @@ Test(failures, no_region_stands_out_when_runs_fail_at_random)
         }
 }
 
+/* The bound is one in a hundred. */
+Test(failures, false_alarms_are_rarer_than_said)
+{
+    enum { SWEEPS = 200 };
+    size_t alarms = 0;
+    for (uint64_t seed = 0; seed < SWEEPS; seed++) {
+        find("fails_at_random", seed % 2 ? DESIGN_SALTELLI : DESIGN_RANDOM, 512, 1000 + seed);
+        alarms += box.stands_out;
+    }
+    cr_expect_leq((double)alarms, FAILURES_FALSE_ALARM * SWEEPS, "%zu", alarms);
+}
+
+/* Four draws in a hundred fail: 20 in this sweep, of which it must tell. */
+Test(failures, a_few_failing_draws_are_enough)
+{
+    size_t found = 0;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        find("fails_in_corner", DESIGN_RANDOM, 512, 2000 + seed);
+        found += box.stands_out && box.bounded == 2;
+    }
+    cr_expect_geq(found, 45, "%zu", found);
+}
+
 Test(failures, nothing_failed_is_no_region)
 {
     struct trial *trial = open_trial("product", DESIGN_SOBOL, 512, 1);

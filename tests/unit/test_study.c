@@ -1,0 +1,137 @@
+/* How large the study of a plan is. */
+#include "study.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plan.h"
+#include "population_codec.h"
+#include "support_linear.h"
+
+static struct sweep sweep;
+static struct population *population;
+static struct plan *plan;
+static char why[400];
+
+static void open_sweep(void)
+{
+    population = linear_population();
+    linear_sweep(&sweep, 4096);
+    sweep.parameters[LINEAR_GROWTH].distribution =
+        (struct distribution){.kind = DISTRIBUTION_UNIFORM, .low = 0, .high = 1};
+    sweep.parameters[LINEAR_PRICE].distribution = sweep.parameters[LINEAR_GROWTH].distribution;
+    sweep.groups = 16;
+    sweep.study = (struct sweep_study){.measure_count = 1, .measures = {"flow"}, .levels = 1u << AREA_ENGLAND};
+}
+
+static void lay_out(enum design_method method)
+{
+    sweep.method = method;
+    if (plan) plan_free(plan);
+    why[0] = '\0';
+    plan = plan_new(&sweep, population, linear_model(), why, sizeof why);
+}
+
+static void close_sweep(void)
+{
+    if (plan) plan_free(plan);
+    population_free(population);
+}
+
+TestSuite(study, .init = open_sweep, .fini = close_sweep);
+
+#define DIMENSIONS 3
+
+/* By hand: row 0 takes 3 sums, A and B 8, a dimension of Saltelli 6, with second order 4 and a pair 2, an effect 4, and
+ * a dimension of Shapley 8. */
+Test(study, each_method_has_its_sums_in_each_group)
+{
+    static const struct {
+        enum design_method method;
+        uint32_t extras;
+        size_t sums;
+    } cases[] = {{DESIGN_RANDOM, 0, 3},
+                 {DESIGN_SOBOL, 0, 3},
+                 {DESIGN_LATIN_HYPERCUBE, 0, 3},
+                 {DESIGN_SALTELLI, 0, 3 + 8 + 3 * 6},
+                 {DESIGN_SALTELLI, STUDY_SECOND_ORDER, 3 + 8 + 3 * 4 + 3 * 2},
+                 {DESIGN_DERIVATIVE, 0, 3 + 3 * 4},
+                 {DESIGN_SHAPLEY, 0, 3 + 8 + 3 * 8}};
+    for (size_t at = 0; at < sizeof cases / sizeof *cases; at++) {
+        sweep.study.extras = cases[at].extras;
+        lay_out(cases[at].method);
+        cr_assert_not_null(plan, "%s", why);
+        cr_expect_eq(plan->study.dimensions, DIMENSIONS);
+        cr_expect_eq(plan->study.group_sums, cases[at].sums, "method %d: %zu", (int)cases[at].method,
+                     plan->study.group_sums);
+        cr_expect_eq(plan->study.sum_count, 16 * cases[at].sums);
+        cr_expect_eq(plan->study.count_count, DIMENSIONS * STUDY_FAILURE_CLASSES + 1);
+        cr_expect_eq(plan->shape.sums, plan->study.sum_count);
+    }
+}
+
+Test(study, one_at_a_time_has_a_place_for_each_draw)
+{
+    sweep.groups = 0;
+    sweep.draws = 1 + 2 * DIMENSIONS;
+    lay_out(DESIGN_ONE_AT_A_TIME);
+    cr_assert_not_null(plan, "%s", why);
+    cr_expect_eq(plan->study.sum_count, 2 * sweep.draws);
+}
+
+Test(study, targets_are_differences_of_each_area_and_measure)
+{
+    sweep.study = (struct sweep_study){.measure_count = 2,
+                                       .measures = {"flow", "ratio"},
+                                       .levels = 1u << AREA_ENGLAND | 1u << AREA_REGION,
+                                       .extras = STUDY_DELTA};
+    lay_out(DESIGN_SOBOL);
+    cr_assert_not_null(plan, "%s", why);
+    const struct study *study = &plan->study;
+    cr_assert_eq(study->target_count, 3 * 2); /* England and two regions */
+    for (size_t at = 0; at < study->target_count; at++) {
+        const struct study_target *target = &study->targets[at];
+        cr_expect_eq(target->column, sweep.scenario_count);
+        cr_expect_eq(target->area, at / 2);
+        cr_expect_eq(target->figure, plan_figure(plan, target->column, target->area, target->kept));
+    }
+    cr_expect_eq(study->target_counts, (DIMENSIONS + 1) * STUDY_CLASSES * STUDY_BINS);
+    cr_expect_eq(study_failures_at(study), study->target_count * study->target_counts);
+    cr_expect_eq(study->count_count, study_failures_at(study) + DIMENSIONS * STUDY_FAILURE_CLASSES + 1);
+}
+
+Test(study, pairs_are_numbered_one_after_another)
+{
+    size_t expected = 0;
+    for (size_t i = 0; i < 7; i++)
+        for (size_t j = i + 1; j < 7; j++) cr_expect_eq(study_pair(7, i, j), expected++);
+}
+
+Test(study, a_sweep_without_study_counts_where_runs_fail_and_no_more)
+{
+    sweep.study = (struct sweep_study){0};
+    lay_out(DESIGN_SALTELLI);
+    cr_assert_not_null(plan, "%s", why);
+    cr_expect_eq(plan->study.target_count, 0);
+    cr_expect_eq(plan->study.sum_count, 0);
+    cr_expect_eq(plan->study.rows, 1);
+    cr_expect_eq(plan->study.count_count, DIMENSIONS * STUDY_FAILURE_CLASSES + 1);
+}
+
+Test(study, what_is_unknown_or_too_large_is_refused)
+{
+    sweep.study.extras = STUDY_DELTA;
+    sweep.study.measure_count = 1;
+    snprintf(sweep.study.measures[0], sizeof sweep.study.measures[0], "wealth");
+    lay_out(DESIGN_SOBOL);
+    cr_assert_null(plan);
+    cr_expect_not_null(strstr(why, "'wealth'"), "%s", why);
+
+    snprintf(sweep.study.measures[0], sizeof sweep.study.measures[0], "flow");
+    sweep.groups = 0;
+    sweep.draws = STUDY_SUMS_MAX;
+    lay_out(DESIGN_ONE_AT_A_TIME);
+    cr_assert_null(plan);
+    cr_expect_not_null(strstr(why, "at most 4194304"), "%s", why);
+}
