@@ -470,7 +470,7 @@ static const struct entry *find_node(const struct catalog *catalog, const struct
 static bool copy_next(struct step *step, struct entry *entry)
 {
     struct aggregator *core = step->core;
-    struct fold_place place;
+    struct fold_place place = {0};
     const struct entry *from = find_node(&core->catalog, entry, &place);
     if (!from) {
         entry->adopts = false;
