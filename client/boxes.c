@@ -106,7 +106,7 @@ static void say_box(struct maker *maker, const struct discover_box *found)
 {
     struct buffer *out = &maker->found;
     const struct prim_box *box = found->box;
-    word_print(out, box->box == 1 ? "  mostly when " : "  or when ");
+    word_print(out, box->box == 1 ? "  most of all when " : "  then when ");
     for (size_t at = 0; at < found->bound_count; at++) {
         if (at > 0) word_print(out, at + 1 < found->bound_count ? ", " : " and ");
         say_bound(maker->plan->sweep, &found->bounds[at], out);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "boxes.h"
+#include "comparison.h"
 #include "drivers.h"
 #include "headline.h"
 #include "process.h"
@@ -82,8 +83,8 @@ static json_t *hex(const struct digest *digest)
     return json_string(text);
 }
 
-static enum exit_status print_json(const struct output *output, const struct job *job, const struct drivers *drivers,
-                                   const struct report *report)
+static enum exit_status print_json(const struct output *output, const struct job *job, const struct node *tree,
+                                   const struct drivers *drivers, const struct report *report)
 {
     json_t *root = json_object(), *blocks = json_object();
     json_object_set_new(blocks, "done", json_integer((json_int_t)report->done));
@@ -101,6 +102,7 @@ static enum exit_status print_json(const struct output *output, const struct job
     json_object_set_new(root, "workers", json_integer(report->workers));
     json_object_set_new(root, "files", list_files(output));
     if (job->plan->study.target_count > 0 || drivers->failed) drivers_describe(drivers, root);
+    comparison_describe(job->plan, tree, root);
     if (report->boxes->list) json_object_set(root, "boxes", report->boxes->list);
     return json_print(root, 6);
 }
@@ -111,6 +113,7 @@ static void print_text(const struct output *output, const struct job *job, const
     struct buffer table = {0};
     char id[DIGEST_HEX_BYTES], runs[32], ending[ENDING_BYTES];
     headline_write(job->plan, root, &table);
+    comparison_write(job->plan, root, &table);
     drivers_write(drivers, &table);
     buffer_append(&table, report->boxes->text.data, report->boxes->text.size);
     fwrite(table.data, 1, table.size, stdout);
@@ -148,7 +151,7 @@ static enum exit_status print(const struct output *output, const struct job *job
         fprintf(stderr, "goldthread run: out of memory\n");
         status = STATUS_FAILED;
     } else if (options->json) {
-        status = print_json(output, job, &drivers, report);
+        status = print_json(output, job, root, &drivers, report);
     } else {
         print_text(output, job, root, &drivers, report);
     }

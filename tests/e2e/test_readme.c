@@ -48,6 +48,8 @@ Test(readme, shows_what_drives_the_answer)
 Test(readme, names_every_scenario_file)
 {
     static const char *const files[] = {"break-even",
+                                        "compare",
+                                        "discover",
                                         "disadvantage-weighted",
                                         "early-career",
                                         "epi-35-hours",

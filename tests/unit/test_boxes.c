@@ -46,7 +46,7 @@ Test(boxes, one_sentence_says_when)
     find("flow", THRESHOLD_BELOW, 3 * PUPILS * 0.8 + 3);
     cr_assert_eq(strncmp(text(),
                          "\nbase, England: flow is below 6808.8 in 30 % of 4,096 draws\n"
-                         "  mostly when linear.level is below 0.",
+                         "  most of all when linear.level is below 0.",
                          98),
                  0, "%s", text());
     double bound = strtod(strstr(text(), "is below 0.") + 9, NULL);
@@ -59,8 +59,9 @@ Test(boxes, values_of_discrete_parameters_are_told_as_such)
 {
     kept_prepare(1024);
     find("cost_gbp", THRESHOLD_AT_MOST, PUPILS * 3);
-    cr_expect_not_null(strstr(text(), "mostly when linear.price is at most 2:\n    holds 100 % of these draws, and "
-                                      "100 % of its draws are such\n"),
+    cr_expect_not_null(strstr(text(),
+                              "most of all when linear.price is at most 2:\n    holds 100 % of these draws, and "
+                              "100 % of its draws are such\n"),
                        "%s", text());
 }
 

@@ -48,6 +48,28 @@ static bool find_thresholds(const struct plan *plan, struct answer *answer, char
     return true;
 }
 
+/* Two rows of a rollup must differ in something else than their value. */
+static bool check_names(const struct plan *plan, const struct answer *answers, size_t count, char *why,
+                        size_t why_bytes)
+{
+    for (size_t at = 0; at < count; at++) {
+        for (size_t other = 0; other < at; other++)
+            if (answers[other].year == answers[at].year && strcmp(answers[other].name, answers[at].name) == 0) {
+                snprintf(why, why_bytes, "'%s' is asked for twice: leave one out", answers[at].name);
+                return false;
+            }
+        for (size_t other = 0; other < plan->model->measure_count; other++)
+            if (strcmp(plan->model->measures[other].name, answers[at].name) == 0) {
+                snprintf(why, why_bytes,
+                         "model %s has a measure '%s' of its own: the question of that name cannot be "
+                         "told from it",
+                         plan->model->name, answers[at].name);
+                return false;
+            }
+    }
+    return true;
+}
+
 size_t answers_find(const struct plan *plan, struct answer *answers, char *why, size_t why_bytes)
 {
     const struct sweep *sweep = plan->sweep;
@@ -78,7 +100,7 @@ size_t answers_find(const struct plan *plan, struct answer *answers, char *why, 
         if (!find_figure(plan, sweep->regret_measure, MODEL_YEAR_ALL, answer->kept, why, why_bytes)) return SIZE_MAX;
         answer->unit = plan->model->measures[plan->figures[plan->kept[answer->kept[0]]].measure].unit;
     }
-    return count;
+    return check_names(plan, answers, count, why, why_bytes) ? count : SIZE_MAX;
 }
 
 bool threshold_says_yes(const struct sweep_threshold *threshold, double value)
@@ -124,7 +146,7 @@ void answer_regret(const struct sweep *sweep, double *values, size_t stride, siz
         double best = best_of(sweep, values + draw, stride);
         for (size_t scenario = 0; scenario < scenarios; scenario++) {
             double *value = &values[scenario * stride + draw];
-            *value = sweep->regret_lowest ? *value - best : best - *value;
+            *value = !isfinite(*value) ? NAN : sweep->regret_lowest ? *value - best : best - *value;
             if (scenario > 0) values[(scenarios + scenario - 1) * stride + draw] = *value - values[draw];
         }
     }

@@ -2,6 +2,7 @@
  * column and area, are tallied as these are, and appear in the rollup under names of their own:
  *
  *   MEASURE_above_X, _at_least_, _below_, _at_most_   1 in draws that answer yes, otherwise 0: the mean is a share
+ *                                                     of a difference, what the differenced figure answers
  *   satisfice                                         1 in draws that answer yes to every threshold of the list
  *   regret_MEASURE                                    what the best scenario of the draw has more (or less, where
  *                                                     the lowest is best); of a difference, the difference of regrets
@@ -32,7 +33,7 @@ struct answer {
 };
 
 /* Finds what the sweep asks for among the plan's kept figures: answers[ANSWERS_MAX]; their number. SIZE_MAX: a
- * measure is not there; `why` says which. */
+ * measure is not there, or a name would be there twice; `why` says which. */
 size_t answers_find(const struct plan *plan, struct answer *answers, char *why, size_t why_bytes);
 
 /* Whether a figure answers a threshold with yes; one that is not finite is undefined, and says no. */
