@@ -363,7 +363,7 @@ static void take_result(struct step *step)
 {
     const struct digest *sweep = &step->event->message->result.sweep;
     const struct entry *entry = catalog_find(&step->core->catalog, sweep);
-    if (entry && !is_adopting(entry)) {
+    if (entry && !needs_fetch(entry) && !is_adopting(entry)) {
         answer_later(step, &(struct answer){.kind = EFFECT_OUTCOME, .sweep = *sweep});
         return;
     }

@@ -20,6 +20,7 @@ enum {
     TAKE_SEED,
     TAKE_JSON,
     TAKE_QUIET,
+    TAKE_FRESH,
     TAKE_BROKER,
     TAKE_AGGREGATOR,
     TAKE_KEYS,
@@ -52,6 +53,8 @@ static const struct known known[] = {
      "draws of the uncertain parameters (verify: default 1048576)"},
     {"seed", "S", TAKE_SEED, OPTION_SWEEP, "seed of the draws"},
     {"json", NULL, TAKE_JSON, OPTION_JSON, "print one JSON value on standard output, and nothing else"},
+    {"fresh", NULL, TAKE_FRESH, OPTION_FRESH,
+     "use nothing of earlier runs, and keep nothing for later ones (or GOLDTHREAD_FRESH=1)"},
     {"quiet", NULL, TAKE_QUIET, OPTION_QUIET, "no progress and no notes"},
     {"priority", "N", TAKE_PRIORITY, OPTION_SHARE, "0 to 9: the highest of a tenant's sweeps go first (default 0)"},
     {"weight", "W", TAKE_WEIGHT, OPTION_SHARE, "1 to 1000: its share of the workers among the others (default 1)"},
@@ -202,6 +205,9 @@ static bool take(struct options *options, int code, const char *text, char *why,
     case TAKE_JSON:
         options->json = true;
         break;
+    case TAKE_FRESH:
+        options->fresh = true;
+        break;
     case TAKE_QUIET:
         options->quiet = true;
         break;
@@ -277,6 +283,7 @@ enum options_result options_read(const struct command *command, int argc, char *
         if (!take(options, code, optarg, why, why_bytes)) return OPTIONS_WRONG;
     }
     if (!options->broker) options->broker = getenv("GOLDTHREAD_BROKER");
+    if (getenv("GOLDTHREAD_FRESH")) options->fresh = true;
     if (!options->aggregator) options->aggregator = getenv("GOLDTHREAD_AGGREGATOR");
     return read_operand(command, argc, argv, options, why, why_bytes);
 }

@@ -33,7 +33,8 @@ enum {
     OPTION_SHARE = 1 << 10, /* --priority, --weight, --tenant */
     OPTION_MODEL = 1 << 11,
     OPTION_MODELS = 1 << 12,
-    OPTION_DRAWS = 1 << 13 /* --draws alone */
+    OPTION_DRAWS = 1 << 13, /* --draws alone */
+    OPTION_FRESH = 1 << 14
 };
 
 enum options_format { FORMAT_CSV, FORMAT_JSON };
@@ -46,7 +47,7 @@ struct options {
     uint32_t workers;          /* 0: as many as there are processors */
     uint32_t priority, weight; /* weight 0: not given */
     const char *tenant, *model, *models, *table;
-    bool json, quiet;
+    bool json, quiet, fresh;
     enum options_format format;
 };
 

@@ -15,7 +15,6 @@
 #define ASK_MOST_MS    200
 #define ANSWER_LATE_MS 500 /* then the question is asked again: a server may have been restarted */
 #define WAIT_MOST_MS   50  /* so that a dead child is soon seen */
-#define LOOKS_WANTED   2   /* at what was there already, before workers add to it */
 
 static bool __attribute__((format(printf, 2, 3))) fail(struct cluster *cluster, const char *format, ...)
 {
@@ -117,6 +116,10 @@ static void ask(struct cluster *cluster)
     if (!cluster->accepted) {
         question.submit.sweep = buffer_span(&cluster->sweep_bytes);
         question.submit.population = buffer_span(&cluster->job->population_bytes);
+    } else if (!cluster->workers_started) {
+        question.kind = MESSAGE_RESULT; /* what is there already, before workers add to it */
+        question.result.sweep = cluster->job->sweep;
+        socket = cluster->aggregator;
     } else if (!cluster->computed) {
         question.kind = MESSAGE_STATUS;
         question.status.sweep = cluster->job->sweep;
@@ -136,11 +139,6 @@ static enum cluster_status take_status(struct cluster *cluster)
     const struct sweep_status *status = &answer->sweeps.list[0];
     cluster->progress.done = status->done;
     cluster->progress.failed = status->parked;
-    if (!cluster->workers_started) {
-        cluster->looks += *answer->sweeps.aggregator != '\0';
-        cluster->progress.at_start = status->done;
-        if (cluster->looks >= LOOKS_WANTED && !start_workers(cluster)) return CLUSTER_FAILED;
-    }
     if (status->state == SWEEP_FAILED || status->state == SWEEP_CANCELLED) {
         fail(cluster, "the sweep failed: %s", *status->text ? status->text : "it was cancelled");
         return CLUSTER_FAILED;
@@ -157,10 +155,22 @@ static enum cluster_status take_status(struct cluster *cluster)
     return CLUSTER_RUNNING;
 }
 
+/* Nobody is needed when all is there. */
+static enum cluster_status take_first_look(struct cluster *cluster)
+{
+    const struct message *answer = cluster->message;
+    cluster->progress.at_start = cluster->progress.done = answer->outcome.blocks;
+    cluster->ask_due_ms = 0;
+    if (!answer->outcome.complete) return start_workers(cluster) ? CLUSTER_RUNNING : CLUSTER_FAILED;
+    cluster->workers_started = true;
+    return CLUSTER_RUNNING;
+}
+
 static enum cluster_status take_outcome(struct cluster *cluster)
 {
     const struct message *answer = cluster->message;
     const char *why = "";
+    if (!cluster->workers_started) return take_first_look(cluster);
     if (!answer->outcome.complete) return CLUSTER_RUNNING;
     cluster->progress.done = answer->outcome.blocks; /* a stop rule may have ended it */
     cluster->root = node_decode(answer->outcome.node, &cluster->job->plan->shape, &why);

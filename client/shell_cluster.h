@@ -29,7 +29,6 @@ struct cluster {
     struct buffer sweep_bytes;
 
     bool accepted, computed, workers_started;
-    unsigned looks; /* answers seen since the aggregator was there */
     uint64_t start_ms, ask_due_ms;
     bool waits;               /* for an answer to STATUS or RESULT */
     struct digest digest;     /* of the rollup, as the servers say */

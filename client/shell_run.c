@@ -15,6 +15,7 @@
 #include "shell_files.h"
 #include "shell_json.h"
 #include "shell_output.h"
+#include "sweep_codec.h"
 #include "table.h"
 
 #define REDRAW_MS       100
@@ -123,7 +124,7 @@ static void print_text(const struct output *output, const struct job *job, const
     digest_to_hex(&output->manifest.digest, id);
     if (*ending) printf("\n%s\n", ending);
     printf("\n%s model runs in %.2f s with %u workers", runs, report->seconds, report->workers);
-    if (report->cached) printf("; %llu blocks were there already", (unsigned long long)report->cached);
+    if (report->cached) printf("; %llu blocks from an earlier run", (unsigned long long)report->cached);
     if (root->failed_draws) printf("; %llu draws failed", (unsigned long long)root->failed_draws);
     printf("\ndigest %s\n", id);
     for (size_t at = 0; at < output->manifest.file_count; at++)
@@ -246,7 +247,9 @@ static enum exit_status run_job(const struct job *job, const struct options *opt
     struct state state;
     struct cluster cluster;
     char why[PATH_MAX + 256];
-    if (!state_open(&state, &job->sweep, why, sizeof why)) {
+    const struct digest family = options->fresh ? (struct digest){{0}} : sweep_family(&job->scenario->sweep);
+    const bool keeps = !digest_is_zero(&family);
+    if (!state_open(&state, keeps ? &family : &job->sweep, &job->sweep, why, sizeof why)) {
         fprintf(stderr, "goldthread run: %s\n", why);
         return STATUS_FAILED;
     }
@@ -262,7 +265,7 @@ static enum exit_status run_job(const struct job *job, const struct options *opt
                 state.folder);
     if (status == STATUS_DONE) status = report_failed_draws(cluster.root);
     cluster_close(&cluster);
-    state_close(&state, keep);
+    state_close(&state, keep ? STATE_STAYS : keeps && status == STATUS_DONE ? STATE_IS_KEPT : STATE_GOES);
     return status;
 }
 

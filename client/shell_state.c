@@ -11,18 +11,19 @@
 
 #include "digest.h"
 #include "shell_files.h"
+#include "shell_kept.h"
 
 #define SOCKET_PATH_MAX 107 /* bytes in an address of a Unix socket, without its NUL */
 #define LONGEST_NAME    "/aggregator"
 #define FOLDER_PATH_MAX 400 /* bytes; SQLite opens no path of more than 511, and journal and store lie deeper */
 #define LOCK_TRIES      10
 
-/* ${XDG_STATE_HOME:-$HOME/.local/state}/goldthread/SWEEP; relative values are to be ignored. */
-static bool name_folder(const struct digest *sweep, char path[PATH_MAX])
+/* ${XDG_STATE_HOME:-$HOME/.local/state}/goldthread/NAME; relative values are to be ignored. */
+static bool name_folder(const struct digest *name, char path[PATH_MAX])
 {
     char hex[DIGEST_HEX_BYTES];
     const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    digest_to_hex(sweep, hex);
+    digest_to_hex(name, hex);
     int size;
     if (base && base[0] == '/') size = snprintf(path, PATH_MAX, "%s/goldthread/%s", base, hex);
     else if (home && home[0] == '/') size = snprintf(path, PATH_MAX, "%s/.local/state/goldthread/%s", home, hex);
@@ -99,35 +100,46 @@ static bool open_sockets(struct state *state, char *why, size_t why_bytes)
     return true;
 }
 
-bool state_open(struct state *state, const struct digest *sweep, char *why, size_t why_bytes)
+static bool holds(const struct state *state, const char *name)
+{
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/%s", state->folder, name);
+    return folder_look(path) == FOLDER_FULL;
+}
+
+bool state_open(struct state *state, const struct digest *name, const struct digest *sweep, char *why, size_t why_bytes)
 {
     *state = (struct state){.lock_fd = -1};
-    state->is_private = !name_folder(sweep, state->folder) || !lock(state);
+    state->is_private = !name_folder(name, state->folder) || !lock(state);
     if (state->is_private &&
         !make_temporary(getenv("TMPDIR"), "/tmp", "goldthread-run", FOLDER_PATH_MAX, state->folder)) {
         snprintf(why, why_bytes, "no temporary folder can be made in TMPDIR or /tmp: %s", strerror(errno));
         return false;
     }
-    if (!state->is_private) clear_old_sockets(state);
-    char journal[PATH_MAX + 16];
-    snprintf(journal, sizeof journal, "%s/broker", state->folder);
-    state->is_resumed = folder_look(journal) == FOLDER_FULL;
+    if (!state->is_private) {
+        clear_old_sockets(state);
+        kept_open(state->folder, sweep);
+    }
+    state->is_resumed = holds(state, "broker") || holds(state, "aggregator");
     if (open_sockets(state, why, why_bytes)) return true;
-    state_close(state, state->is_resumed);
+    state_close(state, state->is_resumed ? STATE_STAYS : STATE_GOES);
     return false;
 }
 
-void state_close(struct state *state, bool keep)
+void state_close(struct state *state, enum state_rest rest)
 {
     folder_remove(state->sockets);
-    if (!keep || state->is_private) {
+    if (rest == STATE_GOES || state->is_private) {
         folder_remove(state->folder);
+    } else if (rest == STATE_IS_KEPT) {
+        kept_settle(state->folder);
     } else {
         char path[PATH_MAX + 16];
         snprintf(path, sizeof path, "%s/sockets", state->folder);
         unlink(path);
     }
     if (state->lock_fd >= 0) close(state->lock_fd);
+    if (rest == STATE_IS_KEPT && !state->is_private) kept_prune(state->folder);
     *state = (struct state){.lock_fd = -1};
 }
 

@@ -118,7 +118,7 @@ static enum exit_status run_job(const struct verification_sweep *sweep, const st
     struct state state;
     struct cluster cluster;
     char why[PATH_MAX + 256];
-    if (!state_open(&state, &job->sweep, why, sizeof why)) {
+    if (!state_open(&state, &job->sweep, &job->sweep, why, sizeof why)) {
         fprintf(stderr, "goldthread verify: %s\n", why);
         return STATUS_FAILED;
     }
@@ -130,7 +130,7 @@ static enum exit_status run_job(const struct verification_sweep *sweep, const st
     }
     fflush(stdout);
     cluster_close(&cluster);
-    state_close(&state, false);
+    state_close(&state, STATE_GOES);
     return status;
 }
 

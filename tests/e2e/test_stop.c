@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support_place.h"
 
@@ -142,4 +143,204 @@ Test(stop, a_rule_without_intervals_is_refused_before_anything_is_started)
     cr_expect(strstr(ran.err, "at least 2 replicates"), "%s", ran.err);
     ran_free(&ran);
     free(text);
+}
+
+/* ---- going on where another ended ---- */
+
+static long cached(const json_t *result)
+{
+    return (long)json_whole(json_object_get(result, "blocks"), "cached");
+}
+
+/* The digest of the file computed all anew. */
+static json_t *run_fresh(const char *file)
+{
+    setenv("GOLDTHREAD_FRESH", "1", 1);
+    json_t *result = run_json(file, "2");
+    unsetenv("GOLDTHREAD_FRESH");
+    return result;
+}
+
+Test(stop, a_run_with_more_draws_computes_only_the_new_ones)
+{
+    const struct {
+        uint64_t draws;
+        long cached;
+        const char *rule;
+    } rows[] = {
+        {2000, 0, ""},          /* 62 full blocks, and one of 16 draws */
+        {4096, 62, ""},         /* the short one is not taken */
+        {4096, 128, ""},        /* the same again */
+        {1024, 32, ""},         /* a whole node of the first; all of the second are one that is too large */
+        {4096 + 1024, 128, ""}, /* the largest first */
+        {16384, 32, RULE},      /* the first checkpoint, and no node across the next */
+    };
+    unsetenv("GOLDTHREAD_FRESH");
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        char what[32];
+        snprintf(what, sizeof what, "row %zu", row);
+        write_sweep("s.yaml", rows[row].draws, rows[row].rule);
+        json_t *extended = run_json("s.yaml", "2"), *fresh = run_fresh("s.yaml");
+        expect_same(extended, fresh, what);
+        if (*rows[row].rule == '\0')
+            cr_expect_eq(cached(extended), rows[row].cached, "%s: %ld", what, cached(extended));
+        else cr_expect_geq(cached(extended), rows[row].cached, "%s: %ld", what, cached(extended));
+        cr_expect_eq(cached(fresh), 0, "%s", what);
+        json_decref(extended);
+        json_decref(fresh);
+    }
+}
+
+Test(stop, a_stopped_run_is_extended_by_a_longer_one)
+{
+    unsetenv("GOLDTHREAD_FRESH");
+    write_sweep("s.yaml", 16384, RULE);
+    json_t *stopped = run_json("s.yaml", "2");
+    const uint64_t draws = (uint64_t)json_whole(stopped, "draws");
+    write_sweep("longer.yaml", 32768, RULE);
+    json_t *same = run_json("longer.yaml", "2");
+    expect_same(stopped, same, "a longer one with the same rule ends where this did");
+    cr_expect_eq(cached(same), (long)draws / 32, "with nothing computed");
+    write_sweep("plain.yaml", 16384, "");
+    json_t *plain = run_json("plain.yaml", "2"), *fresh = run_fresh("plain.yaml");
+    expect_same(plain, fresh, "and one without a rule goes on from there");
+    cr_expect_eq(cached(plain), (long)draws / 32);
+    json_decref(stopped);
+    json_decref(same);
+    json_decref(plain);
+    json_decref(fresh);
+}
+
+Test(stop, what_runs_keep_is_bounded_and_an_interrupted_run_is_not_taken_for_it)
+{
+    char states[256], path[512];
+    snprintf(states, sizeof states, "%s/state/goldthread", place_path());
+    unsetenv("GOLDTHREAD_FRESH");
+    for (int seed = 1; seed <= 18; seed++) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", seed);
+        write_sweep("s.yaml", 64, "");
+        struct ran ran = GOLDTHREAD("run", "s.yaml", "--seed", number, "--workers", "1", "--out", number, "--quiet");
+        cr_assert_eq(ran.status, 0, "%s", ran.err);
+        ran_free(&ran);
+        if (seed == 1) { /* the first is one that was interrupted: it is nobody's to remove */
+            snprintf(path, sizeof path, "find %s -name kept -delete", states);
+            cr_assert_eq(system(path), 0);
+        }
+    }
+    cr_expect_eq(count_entries(states), 17, "16 that are kept, and the one that was interrupted");
+}
+
+Test(stop, a_run_with_fresh_keeps_nothing)
+{
+    char states[256];
+    snprintf(states, sizeof states, "%s/state/goldthread", place_path());
+    unsetenv("GOLDTHREAD_FRESH");
+    write_sweep("s.yaml", 64, "");
+    struct ran ran = GOLDTHREAD("run", "s.yaml", "--fresh", "--out", "out", "--quiet");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    ran_free(&ran);
+    cr_expect_eq(count_entries(states), 0);
+}
+
+/* ---- against servers that run on ---- */
+
+struct servers {
+    char broker[128], parent[16];
+    pid_t pids[3];
+};
+
+static pid_t start_aggregator(const struct servers *servers)
+{
+    char bind[160];
+    snprintf(bind, sizeof bind, "ipc://%s/a", place_path());
+    return start_program("goldthread-aggregator", "aggregator",
+                         (const char *[]){"--bind", bind, "--broker", servers->broker, "--state", "store",
+                                          "--follow-parent", servers->parent, NULL});
+}
+
+static pid_t start_worker(const struct servers *servers)
+{
+    return start_program(
+        "goldthread-worker", "worker",
+        (const char *[]){"--broker", servers->broker, "--name", "w", "--follow-parent", servers->parent, NULL});
+}
+
+static void start_servers(struct servers *servers)
+{
+    snprintf(servers->broker, sizeof servers->broker, "ipc://%s/b", place_path());
+    snprintf(servers->parent, sizeof servers->parent, "%d", (int)getpid());
+    setenv("GOLDTHREAD_BROKER", servers->broker, 1);
+    servers->pids[0] = start_program(
+        "goldthread-broker", "broker",
+        (const char *[]){"--bind", servers->broker, "--state", "journal", "--follow-parent", servers->parent, NULL});
+    servers->pids[1] = start_aggregator(servers);
+    servers->pids[2] = start_worker(servers);
+}
+
+static void submit(const char *file, char id[65])
+{
+    struct ran ran = GOLDTHREAD("submit", file, "--quiet");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    snprintf(id, 65, "%.64s", ran.out);
+    ran_free(&ran);
+}
+
+/* Waits for its end; what watch said is the caller's to free. */
+static struct ran follow(const char *id)
+{
+    struct ran ran = GOLDTHREAD("watch", id);
+    cr_assert_eq(ran.status, 0, "%s%s", ran.out, ran.err);
+    return ran;
+}
+
+static void stop_program(pid_t pid, int number)
+{
+    cr_assert_eq(kill(pid, number), 0);
+    wait_program(pid);
+}
+
+/* Blocks that are done of a sweep, as the broker says. */
+static long done_of(const char *id)
+{
+    struct ran ran = GOLDTHREAD("status", id, "--json");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    json_t *root = parse_json(ran.out);
+    const long done = (long)json_whole(json_array_get(json_object_get(root, "sweeps"), 0), "done");
+    json_decref(root);
+    ran_free(&ran);
+    return done;
+}
+
+Test(stop, a_submitted_sweep_is_extended_by_servers_that_were_restarted)
+{
+    struct servers servers;
+    char shorter[65], longer[65];
+    write_sweep("s.yaml", 16384, RULE);
+    write_sweep("longer.yaml", 16384 + 320, "");
+    json_t *fresh = run_json("longer.yaml", "2"), *stopped = run_json("s.yaml", "2");
+    start_servers(&servers);
+    submit("s.yaml", shorter);
+    struct ran ran = follow(shorter);
+    cr_expect(strstr(ran.out, "stopped: sure enough after ") && strstr(ran.out, json_text(stopped, "digest")), "%s",
+              ran.out);
+    ran_free(&ran);
+    struct ran said = GOLDTHREAD("status", shorter);
+    cr_expect(strstr(said.out, "stopped: sure enough after "), "%s%s", said.out, said.err);
+    ran_free(&said);
+    stop_program(servers.pids[2], SIGTERM);
+    stop_program(servers.pids[1], SIGKILL);
+    servers.pids[1] = start_aggregator(&servers);
+    submit("longer.yaml", longer);
+    const long held = (long)json_whole(stopped, "draws") / 32;
+    for (int waited = 0; done_of(longer) < held;) cr_assert(keep_waiting(&waited), "nothing was taken over");
+    cr_expect_eq(done_of(longer), held, "no worker is here");
+    servers.pids[2] = start_worker(&servers);
+    ran = follow(longer);
+    cr_expect(strstr(ran.out, json_text(fresh, "digest")), "%s", ran.out);
+    cr_expect_null(strstr(ran.out, "stopped"), "%s", ran.out);
+    ran_free(&ran);
+    for (int at = 2; at >= 0; at--) stop_program(servers.pids[at], SIGTERM);
+    json_decref(fresh);
+    json_decref(stopped);
 }
