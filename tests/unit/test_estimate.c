@@ -248,3 +248,39 @@ Test(estimate, rows_come_by_index_and_dimension)
     }
     close_trial(trial);
 }
+
+/* FNV-1a over the bits of values and ends of intervals: the same on every machine, by every compiler. */
+static uint64_t fingerprint(enum design_method method, uint32_t extras)
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    struct trial *trial = open_trial("ishigami", method, 2048, 11);
+    trial->sweep.study.extras = extras;
+    run_trial(trial);
+    for (size_t at = 0; at < trial->row_count; at++) {
+        const double numbers[] = {trial->rows[at].value, trial->rows[at].low, trial->rows[at].high};
+        for (size_t number = 0; number < 3; number++) {
+            uint64_t bits = 0; /* of a NaN: sign and payload are nobody's concern */
+            if (!isnan(numbers[number])) memcpy(&bits, &numbers[number], sizeof bits);
+            sum = (sum ^ bits) * UINT64_C(0x100000001b3);
+        }
+    }
+    close_trial(trial);
+    return sum;
+}
+
+Test(estimate, estimates_have_their_golden_bits)
+{
+    static const struct {
+        enum design_method method;
+        uint32_t extras;
+        uint64_t golden;
+    } cases[] = {{DESIGN_SALTELLI, STUDY_DELTA, 0xe81bd8b1020b9d77},
+                 {DESIGN_SALTELLI, STUDY_SECOND_ORDER, 0x8679eccec745951a},
+                 {DESIGN_SHAPLEY, 0, 0xfd88dada749fad20},
+                 {DESIGN_DERIVATIVE, 0, 0x2857c379e745d6de},
+                 {DESIGN_RANDOM, STUDY_DELTA, 0xfc977ce603ea57d0}};
+    for (size_t at = 0; at < sizeof cases / sizeof *cases; at++) {
+        uint64_t actual = fingerprint(cases[at].method, cases[at].extras);
+        cr_expect_eq(actual, cases[at].golden, "case %zu: 0x%016llx", at, (unsigned long long)actual);
+    }
+}
