@@ -179,7 +179,7 @@ static void read_correlations(struct reader *reader, const struct yaml_node *nod
 /* --- sensitivity --- */
 
 /* In the order of the model, so that the same study is the same sweep. */
-static void add_study_measure(struct reader *reader, const char *name)
+static void add_study_measure(struct reader *reader, const struct yaml_node *node, const char *name)
 {
     const struct model *model = reader->out->model;
     struct sweep_study *study = &reader->sweep->study;
@@ -191,8 +191,7 @@ static void add_study_measure(struct reader *reader, const char *name)
             wanted = wanted || strcmp(model->measures[at].name, study->measures[old]) == 0;
         if (wanted) snprintf(asked[count++], sizeof asked[0], "%s", model->measures[at].name);
         if (count > SWEEP_THRESHOLDS_MAX) {
-            fault_at(reader, reader->out->outputs_line, reader->out->outputs_column,
-                     "sensitivity of more than %d measures", SWEEP_THRESHOLDS_MAX);
+            fault(reader, node, "more than %d measures are studied; leave some out", SWEEP_THRESHOLDS_MAX);
             return;
         }
     }
@@ -212,7 +211,7 @@ static void read_study_measures(struct reader *reader, const struct yaml_node *n
     }
     for (const struct yaml_node *item = node->first; item && !reader->failed; item = item->next) {
         int at = find_measure(reader, item);
-        if (at >= 0) add_study_measure(reader, reader->out->model->measures[at].name);
+        if (at >= 0) add_study_measure(reader, item, reader->out->model->measures[at].name);
     }
 }
 
@@ -245,19 +244,20 @@ static enum area_level level_of_code(const char *code)
     return strlen(code) == 3 ? AREA_AUTHORITY : AREA_SCHOOL;
 }
 
-static void read_stop_area(struct reader *reader, const struct yaml_node *node, struct sweep_stop *stop)
+static void read_stop_area(struct reader *reader, const struct yaml_node *rule, struct sweep_stop *stop)
 {
     struct sweep *sweep = reader->sweep;
+    const struct yaml_node *node = value_of(rule, "area");
     const char *code = !node ? "E92000001" : node->kind == YAML_SCALAR ? node->text : "";
     uint32_t level = 1u << level_of_code(code);
     snprintf(stop->area_code, sizeof stop->area_code, "%.15s", code);
-    if (code[0] == '\0' || strlen(code) >= sizeof stop->area_code || !(sweep->levels & level)) {
-        fault_at(reader, node ? node->line : 1, node ? node->column : 1,
-                 "the area of `stop` is %.32s; allowed is the code of an area in `outputs`, such as E92000001",
-                 node ? kind_name(node) : "E92000001, which `outputs` leaves out");
-        return;
-    }
-    sweep->study.levels |= level;
+    bool known = code[0] != '\0' && strlen(code) < sizeof stop->area_code && sweep->levels & level;
+    if (known) sweep->study.levels |= level;
+    else if (node)
+        fault(reader, node,
+              "the area of `stop` is %.32s; allowed is the code of an area in `outputs`, such as E92000001",
+              kind_name(node));
+    else fault(reader, rule, "`stop` looks at England, which `outputs` leaves out; name an `area`, such as E12000007");
 }
 
 static void read_stop_scenario(struct reader *reader, const struct yaml_node *node, struct sweep_stop *stop)
@@ -284,8 +284,8 @@ static void read_stop(struct reader *reader, const struct yaml_node *node)
     int found = measure ? find_measure(reader, measure) : -1;
     if (found < 0) return;
     snprintf(stop->measure, sizeof stop->measure, "%s", reader->out->model->measures[found].name);
-    add_study_measure(reader, stop->measure);
-    read_stop_area(reader, value_of(node, "area"), stop);
+    add_study_measure(reader, measure, stop->measure);
+    read_stop_area(reader, node, stop);
     read_stop_scenario(reader, value_of(node, "scenario"), stop);
     stop->confidence = confidence ? read_number(reader, confidence, "confidence", 0, 1) : 0.95;
     if (!half == !top) {
@@ -330,12 +330,25 @@ static void read_discover(struct reader *reader, const struct yaml_node *node)
     if (!(sweep->levels & 1u << AREA_ENGLAND))
         fault(reader, node, "`discover` looks at England, which the areas of `outputs` leave out");
     sweep->keep_draws = 1;
-    add_study_measure(reader, sweep->discover.measure);
+    add_study_measure(reader, node, sweep->discover.measure);
     sweep->study.levels |= 1u << AREA_ENGLAND;
+}
+
+/* What the file leaves to the defaults has no place of its own: its faults are shown where the first question is that
+ * brings them about. */
+static void choose_places(struct reader *reader, const struct yaml_node *root)
+{
+    static const char *const keys[] = {"sensitivity", "stop", "discover", "compare"};
+    struct scenario_file *out = reader->out;
+    const struct yaml_node *first = NULL;
+    for (size_t at = 0; at < COUNT_OF(keys) && !first; at++) first = value_of(root, keys[at]);
+    if (first && !value_of(root, "outputs")) out->outputs_line = first->line, out->outputs_column = first->column;
+    if (first && !value_of(root, "design")) out->design_line = first->line, out->design_column = first->column;
 }
 
 void analysis_read(struct reader *reader, const struct yaml_node *root)
 {
+    choose_places(reader, root);
     const struct yaml_node *correlations = value_of(root, "correlations"), *sensitivity = value_of(root, "sensitivity");
     const struct yaml_node *stop = value_of(root, "stop"), *compare = value_of(root, "compare");
     const struct yaml_node *discover = value_of(root, "discover");
@@ -402,6 +415,10 @@ static void check_design(struct reader *reader)
         refuse(reader, "`stop` needs a design that may end anywhere: random, sobol, saltelli, derivative or shapley");
     if (sweep->stop.kind == STOP_RANKING && method != DESIGN_SALTELLI && method != DESIGN_SHAPLEY)
         refuse(reader, "`stop` by `top` ranks drivers, which needs the design saltelli or shapley");
+    if (sweep->stop.kind == STOP_RANKING && sweep->stop.top >= sweep_dimensions(sweep))
+        fault_at(reader, reader->out->design_line, reader->out->design_column,
+                 "`top` of `stop` is %u; allowed is fewer than the %u parameters that are drawn", sweep->stop.top,
+                 sweep_dimensions(sweep));
     if (sweep->keep_draws && sweep->study.measure_count == 0)
         fault_at(reader, reader->out->outputs_line, reader->out->outputs_column,
                  "`draws: keep` keeps the studied figures of each draw: name their measures under `sensitivity`");
@@ -413,6 +430,15 @@ static void check_design(struct reader *reader)
         refuse(reader, "the levels of a Morris design must be even");
 }
 
+/* A design of several runs a draw that nobody looks at is a plain one. */
+static void note_idle_design(struct reader *reader)
+{
+    const struct sweep *sweep = reader->sweep;
+    if (sweep_rows(sweep) > 1 && sweep->study.measure_count == 0)
+        note(reader, "no measure is named under `sensitivity`: the design %s gives the rollup alone, and no drivers",
+             design_method_names[sweep->method]);
+}
+
 void analysis_finish(struct reader *reader, bool draws_given)
 {
     struct sweep *sweep = reader->sweep;
@@ -422,6 +448,7 @@ void analysis_finish(struct reader *reader, bool draws_given)
     drop_fixed_correlations(reader);
     fix_draws(reader, draws_given);
     check_design(reader);
+    note_idle_design(reader);
     bool intervals =
         sweep->study.measure_count > 0 && (sweep_can_extend(sweep) || sweep->method == DESIGN_LATIN_HYPERCUBE);
     if (sweep->groups == 0 && intervals) sweep->groups = ANALYSIS_GROUPS;

@@ -156,7 +156,10 @@ int find_measure(struct reader *reader, const struct yaml_node *node)
     for (size_t at = 0; at < model->measure_count; at++)
         if (strcmp(model->measures[at].name, text) == 0) return (int)at;
     const char *nearest = word_nearest(text, measure_at, model, model->measure_count);
-    fault(reader, node, "the model has no measure `%.64s`; did you mean `%s`?", kind_name(node),
-          nearest ? nearest : model->measures[0].name);
+    if (node->kind != YAML_SCALAR)
+        fault(reader, node, "a measure is %s; allowed is a name, such as %s", kind_name(node), model->measures[0].name);
+    else
+        fault(reader, node, "the model has no measure `%.64s`; did you mean `%s`?", kind_name(node),
+              nearest ? nearest : model->measures[0].name);
     return -1;
 }

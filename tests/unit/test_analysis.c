@@ -139,10 +139,39 @@ Test(analysis, a_parameter_that_is_set_leaves_its_correlations)
 {
     struct scenario_overrides overrides = {.sets = {"effect.attainment_sd=0.05"}, .set_count = 1};
     struct scenario_file *file = read_with(
-        TWO "design: shapley\ncorrelations: [[effect.attainment_sd, retention.full_dose, 0.5]]\n", &overrides);
+        TWO "design: shapley\nsensitivity: [bcr]\ncorrelations: [[effect.attainment_sd, retention.full_dose, 0.5]]\n",
+        &overrides);
     cr_expect_eq(file->sweep.correlation_count, 0);
     cr_assert_geq(file->note_count, 1);
     cr_expect_not_null(strstr(file->notes[file->note_count - 1], "leaves out the correlation"));
+    scenario_free(file);
+}
+
+Test(analysis, a_design_for_drivers_that_nobody_asks_for_is_noted)
+{
+    static const struct {
+        const char *text;
+        size_t notes;
+    } rows[] = {{TWO "design: saltelli\n", 1},
+                {TWO "design: morris\n", 1},
+                {TWO "design: saltelli\nsensitivity: [bcr]\n", 0},
+                {TWO "design: sobol\n", 0}};
+    for (size_t at = 0; at < COUNT(rows); at++) {
+        struct scenario_file *file = read_good(rows[at].text);
+        cr_expect_eq(file->note_count, rows[at].notes, "%zu notes in\n%s", file->note_count, rows[at].text);
+        if (rows[at].notes == 1) cr_expect_not_null(strstr(file->notes[0], "no measure is named under `sensitivity`"));
+        scenario_free(file);
+    }
+}
+
+/* The plan is made later, by another part: it finds a place to show its faults at. */
+Test(analysis, a_fault_of_the_plan_is_shown_at_the_question_when_there_are_no_outputs)
+{
+    struct scenario_file *file = read_good(TWO "compare: {satisfice: [{measure: bcr, above: 1}]}\n");
+    cr_expect(file->outputs_line == 5 && file->outputs_column == 10, "%u:%u", file->outputs_line, file->outputs_column);
+    scenario_free(file);
+    file = read_good(TWO "outputs: {areas: [england]}\nsensitivity: [bcr]\n");
+    cr_expect(file->outputs_line == 5 && file->outputs_column == 10, "%u:%u", file->outputs_line, file->outputs_column);
     scenario_free(file);
 }
 
@@ -169,7 +198,7 @@ Test(analysis, what_does_not_go_together_is_refused_with_the_reason)
         {TWO "design: {method: grid, levels: 2}\nuncertain: {effect.hours: {uniform: [1, 2]}}\n"
              "stop: {measure: bcr, half_width: 1}\n",
          "5:9", "a design that may end anywhere"},
-        {TWO "stop: {measure: bcr, top: 3}\n", "1:1", "needs the design saltelli or shapley"},
+        {TWO "stop: {measure: bcr, top: 3}\n", "5:7", "needs the design saltelli or shapley"},
         {TWO "design: {method: sobol, second_order: true}\nsensitivity: [bcr]\n", "5:9", "needs the design saltelli"},
         {TWO "design: {method: morris, levels: 5}\n", "5:9", "must be even"},
         {TWO "design: {method: grid, levels: 64}\n", "5:9", "allowed are fewer levels"},
@@ -178,7 +207,15 @@ Test(analysis, what_does_not_go_together_is_refused_with_the_reason)
          "delta needs a design that samples"},
         {TWO "sensitivity: {measures: [bcr], areas: [local_authority]}\n", "5:39", "that `outputs` leaves out"},
         {TWO "sensitivity: [bcrr]\n", "5:15", "did you mean `bcr`?"},
-        {TWO "uncertain: {}\nsensitivity: [bcr]\n", "1:1", "sensitivity to nothing"},
+        {TWO "uncertain: {}\nsensitivity: [bcr]\n", "6:14", "sensitivity to nothing"},
+        {TWO "uncertain: {}\ndiscover: {measure: bcr, below: 1}\n", "6:11", "no parameter is drawn"},
+        {TWO "sensitivity: [[bcr]]\n", "5:15", "a measure is a list; allowed is a name"},
+        {TWO "stop: {measure: bcr, half_width: 1}\noutputs: {areas: [region]}\n", "5:7", "which `outputs` leaves out"},
+        {TWO "design: saltelli\nstop: {measure: bcr, top: 15}\n", "5:9", "fewer than the 15 parameters that are drawn"},
+        {TWO "sensitivity: [starts, reach_pct, funded_hours, cost_gbp, cost_fee_gbp, cost_cover_gbp, cost_rise_gbp,\n"
+             "  leavers_fte, kept_fte, vacancies_fte, shortage_fte, exposure_pct, ks4_gain_sd, ks4_gain_grades,\n"
+             "  pv_cost_gbp, pv_earnings_gbp, pv_tax_gbp]\n",
+         "7:33", "more than 16 measures are studied"},
         {TWO "outputs: {exceed: [{measure: bcr}]}\n", "5:20", "one of above, at_least, below, at_most"},
         {TWO "outputs: {exceed: [{measure: bcr, above: 1, below: 2}]}\n", "5:20", "one of above"},
         {TWO "outputs: {draws: all}\n", "5:18", "allowed is keep"},

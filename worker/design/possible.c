@@ -116,7 +116,7 @@ static bool check_correlations(const struct sweep *sweep, const struct why *why)
                       "correlations: a trajectory moves one parameter alone over its whole range; shapley allows them");
     case DESIGN_GRID:
     case DESIGN_ONE_AT_A_TIME:
-        return refuse(why, "correlations: values are listed, not drawn; random, sobol, latin_hypercube and shapley "
+        return refuse(why, "correlations: values are listed, not drawn; random, sobol, latin-hypercube and shapley "
                            "allow them");
     default:
         return true;
