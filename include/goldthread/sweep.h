@@ -156,6 +156,14 @@ static inline uint32_t sweep_dimensions(const struct sweep *sweep)
     return count;
 }
 
+/* The parameter that a dimension draws; dimension: below sweep_dimensions(). */
+static inline uint32_t sweep_parameter_of(const struct sweep *sweep, uint32_t dimension)
+{
+    uint32_t at = 0;
+    while (sweep->parameters[at].distribution.kind == DISTRIBUTION_FIXED || dimension-- > 0) at++;
+    return at;
+}
+
 /* Model runs of each scenario that one draw is made of (worker/design/design.h names them). */
 static inline uint32_t sweep_rows(const struct sweep *sweep)
 {

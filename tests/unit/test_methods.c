@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "distribution.h"
 #include "morris.h"
 #include "net.h"
 #include "philox.h"
@@ -261,6 +262,26 @@ Test(methods, a_derivative_steps_towards_the_middle_in_one_dimension)
                 if (at + 1 == row) cr_assert_eq(steps[at][0], step);
                 cr_assert(moved[at] > 0 && moved[at] < 1);
             }
+        }
+    }
+    design_free(design);
+    free(sweep);
+}
+
+Test(methods, a_derivative_by_the_normal_score_steps_as_far_as_its_share_does)
+{
+    struct sweep *sweep = unit_sweep(DESIGN_DERIVATIVE, 5, 2);
+    sweep->parameters[1].distribution =
+        (struct distribution){.kind = DISTRIBUTION_TRIANGULAR, .low = 0, .mode = 0.5, .high = 1};
+    struct design *design = sound_design(sweep);
+    for (uint64_t draw = 0; draw < 512; draw += MODEL_LANES) {
+        model_lanes steps[2], values[2], before[2], after[2];
+        design_steps(design, draw, steps);
+        design_row(design, 0, draw, values, before);
+        design_row(design, 2, draw, values, after);
+        for (size_t lane = 0; lane < MODEL_LANES; lane++) {
+            cr_assert_eq(fabs(steps[0][lane]), 0x1p-12);
+            cr_assert_eq(steps[1][lane], normal_quantile(after[1][lane]) - normal_quantile(before[1][lane]));
         }
     }
     design_free(design);

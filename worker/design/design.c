@@ -169,6 +169,20 @@ void design_order(const struct design *design, uint64_t first, uint16_t (*order)
     }
 }
 
+static double step_of(enum distribution_scale scale, double share)
+{
+    double step = derivative_step(share);
+    return scale == SCALE_SCORE ? normal_quantile(share + step) - normal_quantile(share) : step;
+}
+
+/* shares: those of row 0, which its steps replace. */
+static void find_steps(const struct design *design, size_t dimension, double *shares)
+{
+    const struct sweep_parameter *parameter = &design->sweep->parameters[design->dimensions[dimension].parameter];
+    enum distribution_scale scale = distribution_scale(parameter->distribution.kind);
+    for (size_t lane = 0; lane < MODEL_LANES; lane++) shares[lane] = step_of(scale, shares[lane]);
+}
+
 void design_steps(const struct design *design, uint64_t first, model_lanes *steps)
 {
     assert(design->sweep->method == DESIGN_MORRIS || design->sweep->method == DESIGN_DERIVATIVE);
@@ -177,8 +191,7 @@ void design_steps(const struct design *design, uint64_t first, model_lanes *step
         return;
     }
     derivative_shares(design, 0, first, steps);
-    for (size_t at = 0; at < design->dimension_count; at++)
-        for (size_t lane = 0; lane < MODEL_LANES; lane++) steps[at][lane] = derivative_step(steps[at][lane]);
+    for (size_t at = 0; at < design->dimension_count; at++) find_steps(design, at, steps[at]);
 }
 
 double design_value(const struct design *design, size_t dimension, double share)

@@ -54,8 +54,8 @@ void design_row(const struct design *design, uint32_t row, uint64_t first, model
  * k - 1 in every lane. order: [dimensions]. */
 void design_order(const struct design *design, uint64_t first, uint16_t (*order)[MODEL_LANES]);
 
-/* Morris: the step of row k, in shares, from row k - 1: +delta or -delta; derivative: from row 0. step: [dimensions],
- * by k - 1. Others: not to be called. */
+/* Morris: the step of row k, in shares, from row k - 1: +delta or -delta; derivative: from row 0, and in normal scores
+ * where distribution_scale() says so. step: [dimensions], by k - 1. Others: not to be called. */
 void design_steps(const struct design *design, uint64_t first, model_lanes *steps);
 
 /* The value of a dimension's parameter below which a share of its distribution lies; 0 < share < 1. */

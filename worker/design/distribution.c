@@ -188,6 +188,20 @@ void distribution_range(const struct distribution *distribution, const double *p
     *high = -INFINITY;
 }
 
+enum distribution_scale distribution_scale(enum distribution_kind kind)
+{
+    switch (kind) {
+    case DISTRIBUTION_FIXED:
+    case DISTRIBUTION_DISCRETE:
+    case DISTRIBUTION_EMPIRICAL:
+        return SCALE_NONE;
+    case DISTRIBUTION_UNIFORM:
+        return SCALE_SHARE;
+    default:
+        return SCALE_SCORE;
+    }
+}
+
 static void prepare_truncation(struct quantile *quantile)
 {
     const struct distribution *from = &quantile->distribution;

@@ -16,6 +16,12 @@ const char *distribution_fault(const struct distribution *distribution, const do
  * from a FIXED one: its range is empty, from infinity to minus infinity. */
 void distribution_range(const struct distribution *distribution, const double *pool, double *low, double *high);
 
+/* What a derivative by a parameter is taken by. Where the density falls to 0, as at the ends of a triangular
+ * distribution, the value changes ever faster with the share, and the mean square of that has no bound; normal scores,
+ * normal_quantile(share), spread the ends out. NONE: the values come in steps, and there is no derivative. */
+enum distribution_scale { SCALE_NONE, SCALE_SHARE, SCALE_SCORE };
+enum distribution_scale distribution_scale(enum distribution_kind kind);
+
 /* A prepared quantile function of a sound distribution (tables for the costly ones; a copy is kept, but the pool is
  * borrowed). NULL: out of memory. */
 struct quantile;

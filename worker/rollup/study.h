@@ -59,7 +59,7 @@ enum {
 /* ... then of each pair i < j: (y(BA_i) - y(AB_j))^2 and (y(BA_j) - y(AB_i))^2. */
 enum { PAIR_N, PAIR_GAP, PAIR_SUMS };
 
-/* Morris and derivative, of each dimension: elementary effects, (y(row k) - y(row before)) / step in shares. */
+/* Morris and derivative, of each dimension: elementary effects, (y(row k) - y(row before)) / step. */
 enum { EFFECT_N, EFFECT, EFFECT_ABSOLUTE, EFFECT_SQUARE, EFFECT_SUMS };
 
 /* One-at-a-time has no groups: a place for each draw, holding the value itself, and 1 when it is valid. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "classes.h"
+#include "distribution.h"
 #include "student.h"
 
 #define PI 3.14159265358979323846
@@ -228,9 +229,24 @@ static double effect_size_error(const struct view *view)
     return sqrt(sample_variance(n, effect_size(view), effect_square(view)) / n);
 }
 
+static enum distribution_scale scale_of(const struct view *view)
+{
+    const struct sweep *sweep = view->study->sweep;
+    return distribution_scale(sweep->parameters[sweep_parameter_of(sweep, (uint32_t)view->i)].distribution.kind);
+}
+
+static double derivative_square(const struct view *view)
+{
+    return scale_of(view) == SCALE_NONE ? NAN : effect_square(view);
+}
+
+/* The variance of a function of a share is at most 1 / pi^2 of the mean square of its derivative (Poincare; I. M.
+ * Sobol' and S. Kucherenko, Math. Comput. Simul. 79, 3009-3017 (2009)); that of a function of a normal score is at most
+ * all of it (H. Chernoff, Ann. Probab. 9, 533-535 (1981)). */
 static double derivative_bound(const struct view *view)
 {
-    return share_of(view, effect_square(view) / (PI * PI), find_moments(view).variance);
+    double divisor = scale_of(view) == SCALE_SHARE ? PI * PI : 1;
+    return share_of(view, derivative_square(view) / divisor, find_moments(view).variance);
 }
 
 /* --- the list --- */
@@ -269,7 +285,7 @@ static const struct index indices[] = {
     {"mu", 1u << DESIGN_MORRIS, OF_DIMENSIONS, effect_mean, effect_count, effect_mean_error},
     {"mu_star", 1u << DESIGN_MORRIS, OF_DIMENSIONS, effect_size, effect_count, effect_size_error},
     {"sigma", 1u << DESIGN_MORRIS, OF_DIMENSIONS, effect_spread, effect_count, NULL},
-    {"dgsm", 1u << DESIGN_DERIVATIVE, OF_DIMENSIONS, effect_square, effect_count, NULL},
+    {"dgsm", 1u << DESIGN_DERIVATIVE, OF_DIMENSIONS, derivative_square, effect_count, NULL},
     {"dgsm_bound", 1u << DESIGN_DERIVATIVE, OF_DIMENSIONS, derivative_bound, effect_count, NULL},
 };
 

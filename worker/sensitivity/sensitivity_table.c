@@ -27,21 +27,11 @@ double sensitivity_confidence(const struct sweep *sweep)
     return sweep->stop.kind == STOP_NEVER ? SENSITIVITY_CONFIDENCE : sweep->stop.confidence;
 }
 
-/* The parameters that are drawn, in the sweep's order, are the dimensions. */
-static uint32_t parameter_of(const struct sweep *sweep, uint32_t dimension)
-{
-    uint32_t at = 0;
-    for (;; at++) {
-        if (sweep->parameters[at].distribution.kind == DISTRIBUTION_FIXED) continue;
-        if (dimension-- == 0) return at;
-    }
-}
-
 const char *sensitivity_parameter(const struct plan *plan, int dimension)
 {
     if (dimension < 0) return "";
     if ((uint32_t)dimension >= plan->study.dimensions) return SENSITIVITY_DUMMY;
-    return plan->sweep->parameters[parameter_of(plan->sweep, (uint32_t)dimension)].name;
+    return plan->sweep->parameters[sweep_parameter_of(plan->sweep, (uint32_t)dimension)].name;
 }
 
 static bool open_names(struct list *list)
