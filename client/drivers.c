@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "distribution.h"
 #include "estimate.h"
 #include "sensitivity_table.h"
 #include "words.h"
@@ -64,13 +65,15 @@ static bool take(void *context, const struct estimate_row *row)
     return true;
 }
 
-static bool open_findings(struct drivers *drivers)
+static bool open_findings(struct drivers *drivers, const struct node *root)
 {
-    size_t count = drivers->plan->study.target_count;
-    drivers->findings = calloc(count ? count : 1, sizeof *drivers->findings);
+    const struct study *study = &drivers->plan->study;
+    drivers->findings = calloc(study->target_count ? study->target_count : 1, sizeof *drivers->findings);
     if (!drivers->findings) return false;
-    for (size_t at = 0; at < count; at++)
-        drivers->findings[at] = (struct finding){.floor = {.dimension = -1}, .mean = {.value = NAN}};
+    for (size_t at = 0; at < study->target_count; at++)
+        drivers->findings[at] = (struct finding){.floor = {.dimension = -1},
+                                                 .mean = {.value = NAN},
+                                                 .defined = root->tallies[study->targets[at].figure].count};
     return true;
 }
 
@@ -78,9 +81,11 @@ bool drivers_find(struct drivers *drivers, const struct plan *plan, const struct
 {
     char why[256];
     const struct study *study = &plan->study;
-    *drivers = (struct drivers){
-        .plan = plan, .index = ranking_index(plan->sweep), .confidence = sensitivity_confidence(plan->sweep)};
-    if (!open_findings(drivers)) return false;
+    *drivers = (struct drivers){.plan = plan,
+                                .index = ranking_index(plan->sweep),
+                                .confidence = sensitivity_confidence(plan->sweep),
+                                .draws = root->draws - root->failed_draws};
+    if (!open_findings(drivers, root)) return false;
     if (study->target_count > 0 && !estimate_rows(study, root, drivers->confidence, take, drivers)) return false;
     if (study->count_count == 0 || !failures_find(study, root, &drivers->box)) return true;
     drivers->failed = true;
@@ -170,6 +175,23 @@ static void write_others(const struct drivers *drivers, size_t chief, struct buf
     if (begun) word_print(out, "\n");
 }
 
+/* A derivative is of no parameter whose values come in steps. */
+static bool has_index(const struct drivers *drivers, uint32_t dimension)
+{
+    const struct sweep *sweep = drivers->plan->sweep;
+    enum distribution_kind kind = sweep->parameters[sweep_parameter_of(sweep, dimension)].distribution.kind;
+    return sweep->method != DESIGN_DERIVATIVE || distribution_scale(kind) != SCALE_NONE;
+}
+
+/* Why a list of drivers is empty. */
+static const char *why_none(const struct drivers *drivers, const struct finding *finding)
+{
+    if (finding->defined == 0) return "it is undefined in every draw";
+    for (uint32_t at = 0; at < drivers->plan->study.dimensions; at++)
+        if (has_index(drivers, at)) return "it does not vary";
+    return "no parameter has a derivative";
+}
+
 /* With a single figure to tell about, every other area has a line of its own. */
 static void write_areas(const struct drivers *drivers, struct buffer *out)
 {
@@ -177,7 +199,7 @@ static void write_areas(const struct drivers *drivers, struct buffer *out)
     for (size_t at = 1; at < drivers->plan->study.target_count; at++) {
         const struct finding *finding = &drivers->findings[at];
         word_print(out, "    %-26.26s", area_of(drivers, at)->name);
-        if (finding->count == 0) word_print(out, " nothing: it does not vary");
+        if (finding->count == 0) word_print(out, " nothing: %s", why_none(drivers, finding));
         for (size_t place = 0; place < finding->count && place < AREA_TOP; place++) {
             char value[32];
             format(drivers->index, finding->top[place].value, value);
@@ -201,6 +223,19 @@ static void write_verdict(const struct drivers *drivers, const struct finding *f
                    percent, half_width <= DRIVERS_SETTLED ? "settled" : "not settled; more draws narrow it");
 }
 
+/* What the list that follows leaves out. */
+static void write_limits(const struct drivers *drivers, const struct finding *finding, struct buffer *out)
+{
+    for (uint32_t at = 0; at < drivers->plan->study.dimensions; at++)
+        if (!has_index(drivers, at))
+            word_print(out, "  no derivative by %s: its values come in steps\n",
+                       sensitivity_parameter(drivers->plan, (int)at));
+    if (drivers->index && finding->count == 0) word_print(out, "  nothing: %s\n", why_none(drivers, finding));
+    else if (finding->defined < drivers->draws)
+        word_print(out, "  of the %.3g %% of draws in which it is defined\n",
+                   100 * (double)finding->defined / (double)drivers->draws);
+}
+
 static void write_finding(const struct drivers *drivers, size_t target, struct buffer *out)
 {
     const struct finding *finding = &drivers->findings[target];
@@ -212,7 +247,7 @@ static void write_finding(const struct drivers *drivers, size_t target, struct b
     if (finding->count > 0 && !isnan(finding->top[0].low))
         word_print(out, " (%.4g %% interval)", 100 * drivers->confidence);
     word_print(out, "\n");
-    if (drivers->index && finding->count == 0) word_print(out, "  nothing: it does not vary\n");
+    write_limits(drivers, finding, out);
     for (size_t at = 0; at < finding->count; at++)
         write_driver(sensitivity_parameter(drivers->plan, finding->top[at].dimension), &finding->top[at],
                      drivers->index, out);
@@ -336,6 +371,7 @@ static json_t *describe_finding(const struct drivers *drivers, size_t target)
     json_object_set_new(object, "floor", describe_floor(drivers, finding));
     json_object_set_new(object, "elsewhere", list_others(drivers, target));
     json_object_set_new(object, "mean", describe_mean(drivers, finding));
+    json_object_set_new(object, "defined", json_integer((json_int_t)finding->defined));
     return object;
 }
 

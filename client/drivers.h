@@ -28,6 +28,7 @@ struct finding {
     size_t count;                   /* 0: nothing moves it, or the design does not rank */
     struct driver floor;            /* of the dummy; dimension -1: there is none */
     const char *floor_index;
+    uint64_t defined;   /* draws in which the figure is; all else is about these */
     struct driver mean; /* its dimension says nothing; value NaN: the design has none */
 };
 
@@ -35,6 +36,7 @@ struct drivers {
     const struct plan *plan;  /* borrowed */
     const char *index;        /* what ranks: st, shapley, mu_star, swing, dgsm_bound, delta; NULL: nothing does */
     double confidence;        /* of intervals */
+    uint64_t draws;           /* that did not fail */
     struct finding *findings; /* owned, [target_count] of the study */
     bool failed;              /* some run did */
     struct failure_box box;   /* where */

@@ -91,6 +91,39 @@ Test(drivers, of_a_figure_that_does_not_vary_are_none)
     cr_expect_not_null(strstr(text(), "nothing: it does not vary"), "%s", text());
 }
 
+/* The ratio is undefined where the price is 0. */
+static void study_ratio(enum design_method method, uint32_t prices)
+{
+    prepare(method, 512);
+    sweep.study.measure_count = 1;
+    snprintf(sweep.study.measures[0], sizeof sweep.study.measures[0], "ratio");
+    sweep.parameters[LINEAR_PRICE].distribution = (struct distribution){
+        .kind = DISTRIBUTION_DISCRETE, .point_count = prices, .values = {0, 2}, .weights = {1, 3}};
+    find();
+}
+
+Test(drivers, of_a_figure_that_is_undefined_in_some_draws_say_in_how_many)
+{
+    study_ratio(DESIGN_SALTELLI, 2);
+    cr_expect_eq(drivers.findings[0].defined, 384);
+    cr_expect_not_null(strstr(text(), "\n  of the 75 % of draws in which it is defined\n"), "%s", text());
+    close_all();
+    study_ratio(DESIGN_SALTELLI, 1);
+    cr_expect_not_null(strstr(text(), "nothing: it is undefined in every draw"), "%s", text());
+    cr_expect_null(strstr(text(), "does not vary"), "%s", text());
+}
+
+Test(drivers, by_derivatives_say_which_parameters_have_none)
+{
+    prepare(DESIGN_DERIVATIVE, 512);
+    sweep.parameters[LINEAR_GROWTH].distribution =
+        (struct distribution){.kind = DISTRIBUTION_DISCRETE, .point_count = 2, .values = {0, 2}, .weights = {1, 1}};
+    find();
+    cr_expect_eq(drivers.findings[0].count, 1);
+    cr_expect_not_null(strstr(text(), "no derivative by linear.growth: its values come in steps"), "%s", text());
+    cr_expect_null(strstr(text(), "no derivative by linear.level"), "%s", text());
+}
+
 Test(drivers, of_one_run_at_each_end_have_no_interval)
 {
     prepare(DESIGN_ONE_AT_A_TIME, 5);
