@@ -20,7 +20,9 @@ struct bounds {
 
 struct prim {
     uint64_t (*cells)[PRIM_CELLS_MAX]; /* [dimensions]: learning draws in the box, by cell */
-    uint16_t *outside;                 /* [count]: bounds that a draw breaks */
+    uint16_t *outside;                 /* [count]: dimensions whose bounds a draw breaks ... */
+    uint16_t *broken;                  /* [count]: ... and their exclusive or: where it is one, which */
+    struct bounds located;             /* the box that these two are about */
     bool *inside;                      /* [count]: a learning draw in the box that is peeled */
     struct bounds *steps;              /* [PRIM_STEPS_MAX] */
     uint32_t step_count;
@@ -36,9 +38,10 @@ struct prim *prim_new(size_t count, uint32_t dimensions)
     size_t room = count ? count : 1;
     prim->cells = calloc(dimensions ? dimensions : 1, sizeof *prim->cells);
     prim->outside = calloc(room, sizeof *prim->outside);
+    prim->broken = calloc(room, sizeof *prim->broken);
     prim->inside = calloc(room, sizeof *prim->inside);
     prim->steps = calloc(PRIM_STEPS_MAX, sizeof *prim->steps);
-    if (prim->cells && prim->outside && prim->inside && prim->steps) return prim;
+    if (prim->cells && prim->outside && prim->broken && prim->inside && prim->steps) return prim;
     prim_free(prim);
     return NULL;
 }
@@ -48,6 +51,7 @@ void prim_free(struct prim *prim)
     if (!prim) return;
     free(prim->cells);
     free(prim->outside);
+    free(prim->broken);
     free(prim->inside);
     free(prim->steps);
     free(prim);
@@ -238,16 +242,29 @@ static uint16_t is_out(uint16_t cell, uint16_t low, uint16_t high)
     return (uint16_t)(cell - low) > (uint16_t)(high - low);
 }
 
-/* Counts the bounds that each draw breaks. */
+/* Everything lies in the box without bounds. */
+static void locate_all(struct prim *prim, const struct prim_draws *draws)
+{
+    memset(prim->outside, 0, draws->count * sizeof *prim->outside);
+    memset(prim->broken, 0, draws->count * sizeof *prim->broken);
+    for (uint32_t dimension = 0; dimension < draws->dimensions; dimension++) lift(draws, &prim->located, dimension);
+}
+
+/* Moves on from the box that was located last; only dimensions with other bounds are looked at. */
 static void locate(struct prim *prim, const struct prim_draws *draws, const struct bounds *box)
 {
-    uint16_t *outside = prim->outside;
-    memset(outside, 0, draws->count * sizeof *outside);
+    uint16_t *outside = prim->outside, *broken = prim->broken;
     for (uint32_t dimension = 0; dimension < draws->dimensions; dimension++) {
-        if (!is_bounded(draws, box, dimension)) continue;
         const uint16_t *column = column_of(draws, dimension), low = box->low[dimension], high = box->high[dimension];
-        for (size_t at = 0; at < draws->count; at++)
-            outside[at] = (uint16_t)(outside[at] + is_out(column[at], low, high));
+        const uint16_t low_before = prim->located.low[dimension], high_before = prim->located.high[dimension];
+        if (low == low_before && high == high_before) continue;
+        for (size_t at = 0; at < draws->count; at++) {
+            uint16_t is = is_out(column[at], low, high), was = is_out(column[at], low_before, high_before);
+            outside[at] = (uint16_t)(outside[at] + is - was);
+            broken[at] ^= (uint16_t)(-(is ^ was) & (int)dimension);
+        }
+        prim->located.low[dimension] = low;
+        prim->located.high[dimension] = high;
     }
 }
 
@@ -263,19 +280,14 @@ static struct tally count_inside(const struct prim *prim, const struct prim_draw
     return in;
 }
 
-/* The judging draws that would be in the box but for the bounds of this dimension. */
-static struct tally count_beyond(const struct prim *prim, const struct prim_draws *draws, const struct bounds *box,
-                                 uint32_t dimension)
+/* The judging draws that would be in the box but for the bounds of one dimension: beyond[dimensions]. */
+static void count_beyond(const struct prim *prim, const struct prim_draws *draws, uint64_t *beyond)
 {
-    const uint16_t *column = column_of(draws, dimension), low = box->low[dimension], high = box->high[dimension];
-    struct tally beyond = {0};
+    memset(beyond, 0, draws->dimensions * sizeof *beyond);
     for (size_t at = 0; at < draws->count; at++) {
-        uint64_t counts = prim->outside[at] == 1 && (draws->flags[at] & (PRIM_JUDGE | PRIM_GONE)) == PRIM_JUDGE;
-        counts &= is_out(column[at], low, high);
-        beyond.draws += counts;
-        beyond.yes += counts & draws->flags[at];
+        if (prim->outside[at] != 1 || (draws->flags[at] & (PRIM_JUDGE | PRIM_GONE)) != PRIM_JUDGE) continue;
+        beyond[prim->broken[at]] += TALLY_DRAW + (draws->flags[at] & PRIM_YES) * TALLY_YES;
     }
-    return beyond;
 }
 
 /* --- pasting --- */
@@ -351,10 +363,12 @@ static void judge(struct prim *prim, const struct prim_draws *draws, const struc
     box->coverage = (double)in.yes / (double)prim->all.yes;
     box->density = in.draws ? density_of(in) : NAN;
     box->mass = (double)in.draws / (double)prim->all.draws;
+    uint64_t beyond[MODEL_PARAMETERS_MAX];
+    count_beyond(prim, draws, beyond);
     for (uint32_t dimension = 0; dimension < draws->dimensions; dimension++) {
         box->quasi_p[dimension] = NAN;
         if (!is_bounded(draws, bounds, dimension)) continue;
-        struct tally without = count_beyond(prim, draws, bounds, dimension);
+        struct tally without = count_of(beyond[dimension]);
         without.draws += in.draws;
         without.yes += in.yes;
         box->quasi_p[dimension] = without.draws ? prim_chance(in.yes, in.draws, density_of(without)) : 1;
@@ -387,7 +401,7 @@ static bool stands_out(const struct prim *prim)
 
 static void count_left(struct prim *prim, const struct prim_draws *draws)
 {
-    memset(prim->outside, 0, draws->count * sizeof *prim->outside);
+    locate_all(prim, draws);
     prim->learning = count_inside(prim, draws, 0);
     prim->judging = count_inside(prim, draws, PRIM_JUDGE);
 }
