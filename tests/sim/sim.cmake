@@ -75,3 +75,9 @@ sim_plant(forgotten_twin broker/lending.c
           "if (twin != NULL && range_common(blocks, twin->blocks).count > 0) kept = range_common(blocks, twin->blocks);"
           "(void)twin;"
           200 "the broker's state is not sound")
+sim_plant(unchecked aggregator/fold.c "return place.index > 1 || place.level < fold->ceiling;"
+          "return place.level < NODE_LEVEL_MAX || fold->stopped;"
+          40 "the aggregator's state is not sound")
+sim_plant(crossed aggregator/aggregator.c "bool ruled = same_rule(&entry->facts.rule, &from->facts.rule), better = false;"
+          "bool ruled = same_rule(&entry->facts.rule, &entry->facts.rule), better = false;"
+          400 "differs from that of the undisturbed run")
