@@ -13,6 +13,7 @@
 #define INDICES_MAX    12
 #define FEW_DRAWS      2048
 #define MANY_DRAWS     4096
+#define TRAJECTORIES   64
 #define MISS           0.02 /* how far off the share may be ... */
 #define MISS_BY_CHANCE 3.5  /* ... and when there are few studies, this many standard errors more */
 
@@ -50,11 +51,21 @@ static void expect_share(const struct problem *problem, const struct exact *exac
                        exact->index, exact->dimension, share, studies);
 }
 
+static struct trial *open_problem(const struct problem *problem, size_t studies)
+{
+    bool morris = problem->method == DESIGN_MORRIS;
+    uint64_t draws = morris ? TRAJECTORIES : studies < STUDIES_MANY ? FEW_DRAWS : MANY_DRAWS;
+    struct trial *trial = open_trial(problem->model, problem->method, draws, 0);
+    if (!morris) return trial;
+    trial->sweep.groups = 0;
+    trial->sweep.design_levels = 4;
+    return trial;
+}
+
 static void cover(const struct problem *problem)
 {
     size_t held[INDICES_MAX] = {0}, studies = count_studies();
-    struct trial *trial =
-        open_trial(problem->model, problem->method, studies < STUDIES_MANY ? FEW_DRAWS : MANY_DRAWS, 0);
+    struct trial *trial = open_problem(problem, studies);
     cr_assert_gt(studies, 0);
     trial->sweep.study.extras = problem->extras;
     for (size_t study = 0; study < studies; study++) {
@@ -82,6 +93,11 @@ static void cover(const struct problem *problem)
 #define SHARE(i, share)                                                                                                \
     {                                                                                                                  \
         "shapley", i, -1, share                                                                                        \
+    }
+
+#define SIZE(i, effect)                                                                                                \
+    {                                                                                                                  \
+        "mu_star", i, -1, effect                                                                                       \
     }
 
 #define ISHIGAMI                                                                                                       \
@@ -124,6 +140,14 @@ Test(coverage, shapley_effects_are_held_as_often_as_said)
         0,
         9,
         {ISHIGAMI, SHARE(0, 0.4357470231788853), SHARE(1, 0.4424111447900409), SHARE(2, 0.12184183203107386)}};
+    cover(&problem);
+}
+
+/* From level to level a factor of G goes from 1.5 to 0.5 or back, over 1 + a, and the others are 1 on average. */
+Test(coverage, sizes_of_elementary_effects_are_held_as_often_as_said)
+{
+    static const struct problem problem = {
+        "sobol_g", DESIGN_MORRIS, 0, 4, {SIZE(0, 2), SIZE(1, 1), SIZE(2, 2 / 5.5), SIZE(3, 0.2)}};
     cover(&problem);
 }
 

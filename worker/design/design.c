@@ -78,11 +78,7 @@ static bool add_tables(struct design *design, size_t count)
         !(design->net = net_new(sweep->seed, points * count + (sweep->method == DESIGN_SHAPLEY && count <= SHAPLEY_FEW),
                                 design->groups)))
         return false;
-    if (sweep->method == DESIGN_MORRIS) {
-        uint32_t levels = sweep->design_levels ? sweep->design_levels : MORRIS_LEVELS;
-        design->morris = morris_new(sweep->seed, count, levels, sweep->draws);
-        return design->morris;
-    }
+    design->morris = (struct morris){sweep->seed, count, sweep->design_levels ? sweep->design_levels : MORRIS_LEVELS};
     if (sweep->method == DESIGN_LATIN_HYPERCUBE) {
         design->latin = latin_new(sweep->seed, count, sweep->draws);
         return design->latin;
@@ -116,7 +112,6 @@ void design_free(struct design *design)
     if (!design) return;
     for (size_t at = 0; at < design->dimension_count; at++) quantile_free(design->dimensions[at].quantile);
     net_free(design->net);
-    morris_free(design->morris);
     latin_free(design->latin);
     copula_free(design->copula);
     free(design);
@@ -163,7 +158,7 @@ void design_order(const struct design *design, uint64_t first, uint16_t (*order)
         return;
     }
     for (uint64_t lane = 0; lane < MODEL_LANES; lane++) {
-        if (method == DESIGN_MORRIS) morris_order(design->morris, first + lane, &order[0][lane]);
+        if (method == DESIGN_MORRIS) morris_order(&design->morris, first + lane, &order[0][lane]);
         else
             for (size_t at = 0; at < design->dimension_count; at++) order[at][lane] = (uint16_t)at;
     }
@@ -186,8 +181,9 @@ static void find_steps(const struct design *design, size_t dimension, double *sh
 void design_steps(const struct design *design, uint64_t first, model_lanes *steps)
 {
     assert(design->sweep->method == DESIGN_MORRIS || design->sweep->method == DESIGN_DERIVATIVE);
-    if (design->morris) {
-        for (uint64_t lane = 0; lane < MODEL_LANES; lane++) morris_steps(design->morris, first + lane, &steps[0][lane]);
+    if (design->sweep->method == DESIGN_MORRIS) {
+        for (uint64_t lane = 0; lane < MODEL_LANES; lane++)
+            morris_steps(&design->morris, first + lane, &steps[0][lane]);
         return;
     }
     derivative_shares(design, 0, first, steps);

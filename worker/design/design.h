@@ -39,9 +39,8 @@ size_t design_dimensions(const struct design *design);
  * the high one of dimension i: the shares of the sweep's outermost quantiles) and grid have row 0 only. Row 0 of
  * derivative and Shapley is the draw of the same number of a Sobol' design, and so is Saltelli's.
  *
- * Draws do not depend on how many there are, but for Latin hypercube, and Morris where trajectories are chosen
- * (morris.h): these are others for another number. Designs of Sobol' points make sweep->groups independent scrambles
- * of one net: each group's draws are a net of their own (net.h).
+ * Draws do not depend on how many there are, but for Latin hypercube. Designs of Sobol' points make sweep->groups
+ * independent scrambles of one net: each group's draws are a net of their own (net.h).
  *
  * Values of draws first .. first + MODEL_LANES - 1 in one row, for every parameter of the sweep, before any
  * scenario's settings: values[parameter_count]. Fixed parameters have their central value. shares: NULL, or

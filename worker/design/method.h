@@ -22,8 +22,8 @@ struct design {
     const struct sweep *sweep;
     uint32_t groups; /* at least 1 */
     struct net *net; /* NULL where the method has none, so all of these */
-    struct morris *morris;
     struct latin *latin;
+    struct morris morris;
     struct copula *copula; /* NULL: all parameters are independent */
     size_t dimension_count;
     struct dimension dimensions[]; /* in the order of the parameters */
