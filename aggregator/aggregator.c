@@ -349,7 +349,7 @@ static bool is_at_checkpoint(const struct entry *entry)
 /* Whether it is to be seen yet what there is to take over from its family. */
 static bool is_adopting(const struct entry *entry)
 {
-    return entry->stage == ENTRY_READY && entry->wanted && entry->adopts;
+    return entry->stage == ENTRY_READY && entry->wanted && entry->adopts && !fold_is_complete(&entry->fold);
 }
 
 /* Which blocks are still wanted is known once all that can be taken over is here, and a checkpoint has been looked
@@ -359,11 +359,17 @@ static bool can_report(const struct entry *entry)
     return entry->stage == ENTRY_READY && !is_at_checkpoint(entry) && !is_adopting(entry);
 }
 
+/* Whether to say that nothing is held of it would be too early. */
+static bool is_empty_yet(const struct entry *entry)
+{
+    return needs_fetch(entry) || (is_adopting(entry) && entry->fold.count == 0);
+}
+
 static void take_result(struct step *step)
 {
     const struct digest *sweep = &step->event->message->result.sweep;
     const struct entry *entry = catalog_find(&step->core->catalog, sweep);
-    if (entry && !needs_fetch(entry) && !is_adopting(entry)) {
+    if (entry && !is_empty_yet(entry)) {
         answer_later(step, &(struct answer){.kind = EFFECT_OUTCOME, .sweep = *sweep});
         return;
     }

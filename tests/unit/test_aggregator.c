@@ -863,6 +863,9 @@ Test(aggregator, completion_is_reported_once_at_once_and_again_after_a_restart)
     welcome(shell);
     pass(shell, 0);
     wanted(shell, &shell->sweep);
+    ask_result(shell, &shell->sweep);
+    flush(shell);
+    cr_assert(last_said(shell, EFFECT_OUTCOME)->message.outcome.complete, "at once");
     pass(shell, 100);
     cr_assert_eq(count_complete(shell), 1);
     cr_assert_eq(shell->renders, 1, "the digest was on disk");
