@@ -78,11 +78,12 @@ static bool add_tables(struct design *design, size_t count)
         !(design->net = net_new(sweep->seed, points * count + (sweep->method == DESIGN_SHAPLEY && count <= SHAPLEY_FEW),
                                 design->groups)))
         return false;
-    design->morris = (struct morris){sweep->seed, count, sweep->design_levels ? sweep->design_levels : MORRIS_LEVELS};
-    if (sweep->method == DESIGN_LATIN_HYPERCUBE) {
+    if (sweep->method == DESIGN_LATIN_HYPERCUBE || sweep->method == DESIGN_MORRIS) {
         design->latin = latin_new(sweep->seed, count, sweep->draws);
-        return design->latin;
+        if (!design->latin) return false;
     }
+    uint32_t levels = sweep->design_levels ? sweep->design_levels : MORRIS_LEVELS;
+    design->morris = (struct morris){sweep->seed, count, levels, design->latin};
     return true;
 }
 

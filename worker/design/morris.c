@@ -9,13 +9,20 @@ struct trajectory {
     uint16_t order[MODEL_PARAMETERS_MAX];                           /* dimensions as they step */
 };
 
-/* Each dimension starts anywhere and ends half the levels away, so all levels are as likely, and up as down. */
+/* Where a dimension starts. The jitter inside the stratum spreads the levels when there are fewer draws, or no
+ * multiple. */
+static uint32_t first_level(const struct morris *morris, size_t dimension, uint64_t draw)
+{
+    return (uint32_t)(latin_share(morris->latin, dimension, draw) * morris->levels);
+}
+
+/* Each dimension ends half the levels away, so all levels are as likely, and up as down. */
 static void lay(const struct morris *morris, uint64_t draw, struct trajectory *trajectory)
 {
     uint64_t swaps[MODEL_PARAMETERS_MAX];
     for (size_t at = 0; at < morris->dimension_count; at++) {
         struct philox_bits bits = philox_at(morris->seed, PHILOX_MORRIS, (uint32_t)at, draw);
-        uint32_t half = morris->levels / 2, level = (uint32_t)philox_below(bits.low, morris->levels);
+        uint32_t half = morris->levels / 2, level = first_level(morris, at, draw);
         trajectory->start[at] = (uint8_t)level;
         trajectory->end[at] = (uint8_t)(level < half ? level + half : level - half);
         swaps[at] = bits.high;

@@ -1,12 +1,17 @@
-/* Trajectories of Morris' design (M. D. Morris, Technometrics 33, 161-174 (1991)), at random and independent of one
- * another. They are not chosen to lie apart (F. Campolongo, J. Cariboni and A. Saltelli, Environ. Model. Softw. 22,
- * 1509-1518 (2007)): those that do end in corners, where effects are not what they are elsewhere. */
+/* Trajectories of Morris' design (M. D. Morris, Technometrics 33, 161-174 (1991)), optimised by balance: of the
+ * trajectories, each level of each parameter begins as many as any other, as the strata of a Latin hypercube have it,
+ * so that few of them already see all of a parameter's range, and each is still as likely as any other to be anything.
+ * They are not chosen to lie far apart (F. Campolongo, J. Cariboni and A. Saltelli, Environ. Model. Softw. 22,
+ * 1509-1518 (2007)): those that do end in corners, where effects are not what they are elsewhere, and mu_star is off.
+ */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include <goldthread/model.h>
+
+#include "latin.h"
 
 #define MORRIS_LEVELS 4   /* when a sweep does not say */
 #define MORRIS_STEP   0.5 /* of every trajectory, in shares */
@@ -19,6 +24,7 @@ struct morris {
     uint64_t seed;
     size_t dimension_count; /* at most MODEL_PARAMETERS_MAX */
     uint32_t levels;
+    const struct latin *latin; /* borrowed; of as many strata as there are draws */
 };
 
 /* Shares of one draw's row, and what it is made of: shares[dimension * MODEL_LANES] and so on, so that lanes of a
