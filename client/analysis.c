@@ -449,6 +449,9 @@ void analysis_finish(struct reader *reader, bool draws_given)
     fix_draws(reader, draws_given);
     check_design(reader);
     note_idle_design(reader);
+    if (sweep->study.extras & STUDY_DELTA && sweep->draws < ANALYSIS_DELTA_DRAWS)
+        note(reader, "delta of %" PRIu64 " draws is too small by up to 0.1; it settles from %u draws on", sweep->draws,
+             ANALYSIS_DELTA_DRAWS);
     bool intervals =
         sweep->study.measure_count > 0 && (sweep_can_extend(sweep) || sweep->method == DESIGN_LATIN_HYPERCUBE);
     if (sweep->groups == 0 && intervals) sweep->groups = ANALYSIS_GROUPS;

@@ -4,9 +4,10 @@
 
 #include "reader.h"
 
-#define ANALYSIS_GROUPS       16u /* replicated scrambles where intervals are wanted */
-#define ANALYSIS_TRAJECTORIES 64u /* draws of a Morris design unless the file says how many */
-#define ANALYSIS_LEVELS       4u  /* of Morris and grid */
+#define ANALYSIS_GROUPS       16u        /* replicated scrambles where intervals are wanted */
+#define ANALYSIS_TRAJECTORIES 64u        /* draws of a Morris design unless the file says how many */
+#define ANALYSIS_DELTA_DRAWS  (1u << 14) /* below, delta is noticeably too small (docs/sensitivity.md) */
+#define ANALYSIS_LEVELS       4u         /* of Morris and grid */
 
 /* `replicates`, `levels` and `second_order` of the mapping `design`. */
 void analysis_read_design(struct reader *reader, const struct yaml_node *design);

@@ -135,6 +135,19 @@ Test(analysis, intervals_bring_replicates_and_nothing_else_does)
     scenario_free(tornado);
 }
 
+Test(analysis, delta_of_few_draws_is_said_to_be_too_small)
+{
+    struct scenario_file *few = read_good(TWO "design: {method: sobol, draws: 8192}\n"
+                                              "sensitivity: {measures: [bcr], delta: true}\n");
+    struct scenario_file *enough = read_good(TWO "design: {method: sobol, draws: 16384}\n"
+                                                 "sensitivity: {measures: [bcr], delta: true}\n");
+    cr_assert_eq(few->note_count, 1);
+    cr_expect_not_null(strstr(few->notes[0], "delta of 8192 draws is too small"));
+    cr_expect_eq(enough->note_count, 0);
+    scenario_free(few);
+    scenario_free(enough);
+}
+
 Test(analysis, a_parameter_that_is_set_leaves_its_correlations)
 {
     struct scenario_overrides overrides = {.sets = {"effect.attainment_sd=0.05"}, .set_count = 1};
