@@ -11,10 +11,9 @@
 #include "shell_files.h"
 #include "sweep_codec.h"
 
-#define ASK_FIRST_MS   10 /* between questions; grows with the time that has passed */
-#define ASK_MOST_MS    200
-#define ANSWER_LATE_MS 500 /* then the question is asked again: a server may have been restarted */
-#define WAIT_MOST_MS   50  /* so that a dead child is soon seen */
+#define ASK_FIRST_MS 10 /* between questions; grows with the time that has passed */
+#define ASK_MOST_MS  200
+#define WAIT_MOST_MS 50 /* so that a dead child is soon seen */
 
 static bool __attribute__((format(printf, 2, 3))) fail(struct cluster *cluster, const char *format, ...)
 {
@@ -62,7 +61,6 @@ static bool start_workers(struct cluster *cluster)
     char broker[PATH_MAX], models[PATH_MAX + 16];
     state_endpoint(cluster->state, "broker", broker, sizeof broker);
     name_models(cluster, models);
-    cluster->workers_started = true;
     for (uint32_t at = 0; at < cluster->worker_count; at++) {
         char name[16];
         snprintf(name, sizeof name, "w%u", at + 1);
@@ -108,28 +106,28 @@ static uint64_t ask_interval_ms(const struct cluster *cluster)
     return interval_ms < ASK_FIRST_MS ? ASK_FIRST_MS : interval_ms > ASK_MOST_MS ? ASK_MOST_MS : interval_ms;
 }
 
-/* What the run needs to know next: that the sweep is accepted, how far it is, and then its result. */
 static void ask(struct cluster *cluster)
 {
-    struct message question = {.kind = MESSAGE_SUBMIT};
-    struct socket *socket = cluster->broker;
-    if (!cluster->accepted) {
+    struct message question = {.kind = asking_kind(cluster->asking)};
+    if (question.kind == MESSAGE_SUBMIT) {
         question.submit.sweep = buffer_span(&cluster->sweep_bytes);
         question.submit.population = buffer_span(&cluster->job->population_bytes);
-    } else if (!cluster->workers_started) {
-        question.kind = MESSAGE_RESULT; /* what is there already, before workers add to it */
-        question.result.sweep = cluster->job->sweep;
-        socket = cluster->aggregator;
-    } else if (!cluster->computed) {
-        question.kind = MESSAGE_STATUS;
+    } else if (question.kind == MESSAGE_STATUS) {
         question.status.sweep = cluster->job->sweep;
     } else {
-        question.kind = MESSAGE_RESULT;
         question.result.sweep = cluster->job->sweep;
-        socket = cluster->aggregator;
     }
-    cluster->waits = socket_send(socket, NULL, &question) == SOCKET_OK;
-    cluster->ask_due_ms = clock_ms() + (cluster->waits ? ANSWER_LATE_MS : ASK_FIRST_MS);
+    struct socket *socket = question.kind == MESSAGE_RESULT ? cluster->aggregator : cluster->broker;
+    bool sent = socket_send(socket, NULL, &question) == SOCKET_OK;
+    if (sent) cluster->late_ms = asking_late_ms(cluster->late_ms);
+    cluster->ask_due_ms = clock_ms() + (sent ? cluster->late_ms : ASK_FIRST_MS);
+}
+
+/* The next question, at once. */
+static void go_on_to(struct cluster *cluster, enum asking asking)
+{
+    cluster->asking = asking;
+    cluster->ask_due_ms = 0;
 }
 
 static enum cluster_status take_status(struct cluster *cluster)
@@ -148,9 +146,8 @@ static enum cluster_status take_status(struct cluster *cluster)
         return CLUSTER_FAILED;
     }
     if (status->state == SWEEP_DONE) {
-        cluster->computed = true;
         cluster->digest = status->result;
-        cluster->ask_due_ms = 0;
+        go_on_to(cluster, ASKING_RESULT);
     }
     return CLUSTER_RUNNING;
 }
@@ -160,17 +157,15 @@ static enum cluster_status take_first_look(struct cluster *cluster)
 {
     const struct message *answer = cluster->message;
     cluster->progress.at_start = cluster->progress.done = answer->outcome.blocks;
-    cluster->ask_due_ms = 0;
-    if (!answer->outcome.complete) return start_workers(cluster) ? CLUSTER_RUNNING : CLUSTER_FAILED;
-    cluster->workers_started = true;
-    return CLUSTER_RUNNING;
+    go_on_to(cluster, ASKING_STATUS);
+    return answer->outcome.complete || start_workers(cluster) ? CLUSTER_RUNNING : CLUSTER_FAILED;
 }
 
 static enum cluster_status take_outcome(struct cluster *cluster)
 {
     const struct message *answer = cluster->message;
     const char *why = "";
-    if (!cluster->workers_started) return take_first_look(cluster);
+    if (cluster->asking == ASKING_LOOK) return take_first_look(cluster);
     if (!answer->outcome.complete) return CLUSTER_RUNNING;
     cluster->progress.done = answer->outcome.blocks; /* a stop rule may have ended it */
     cluster->root = node_decode(answer->outcome.node, &cluster->job->plan->shape, &why);
@@ -190,21 +185,19 @@ static enum cluster_status take_error(struct cluster *cluster)
 
 static enum cluster_status take(struct cluster *cluster)
 {
-    cluster->waits = false;
+    if (!asking_takes(cluster->asking, cluster->message->kind)) return CLUSTER_RUNNING;
+    cluster->late_ms = 0;
     cluster->ask_due_ms = clock_ms() + ask_interval_ms(cluster);
     switch (cluster->message->kind) {
     case MESSAGE_ACCEPTED:
-        cluster->accepted = true;
-        cluster->ask_due_ms = 0;
+        go_on_to(cluster, cluster->state->is_resumed ? ASKING_LOOK : ASKING_STATUS);
         return CLUSTER_RUNNING;
     case MESSAGE_SWEEPS:
         return take_status(cluster);
     case MESSAGE_OUTCOME:
         return take_outcome(cluster);
-    case MESSAGE_ERROR:
-        return take_error(cluster);
     default:
-        return CLUSTER_RUNNING;
+        return take_error(cluster);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "asking.h"
 #include "message.h"
 #include "node.h"
 #include "progress.h"
@@ -28,9 +29,9 @@ struct cluster {
     struct message *message; /* room for what arrives */
     struct buffer sweep_bytes;
 
-    bool accepted, computed, workers_started;
+    enum asking asking;
     uint64_t start_ms, ask_due_ms;
-    bool waits;               /* for an answer to STATUS or RESULT */
+    uint64_t late_ms;         /* after which the open question's answer is late; 0: it was not asked yet */
     struct digest digest;     /* of the rollup, as the servers say */
     struct progress progress; /* as of the last answer */
     struct node *root;        /* owned; once CLUSTER_DONE */
