@@ -63,7 +63,7 @@ static const struct known known[] = {
      "entitlement (the default), no-op, or the path of a model of your own"},
     {"models", "DIR", TAKE_MODELS, OPTION_MODELS, "folder of the shared objects that a sweep may name as its model"},
     {"format", "csv|json", TAKE_FORMAT, OPTION_FORMAT, "what to print (default csv)"},
-    {"table", "NAME", TAKE_TABLE, OPTION_FORMAT, "rollup or sensitivity (default rollup; into a folder, both)"},
+    {"table", "NAME", TAKE_TABLE, OPTION_FORMAT, "rollup, sensitivity or boxes (default rollup; into a folder, all)"},
     {"broker", "ENDPOINT", TAKE_BROKER, OPTION_BROKER, "the broker, tcp://HOST:PORT (or GOLDTHREAD_BROKER)"},
     {"aggregator", "ENDPOINT", TAKE_AGGREGATOR, OPTION_AGGREGATOR,
      "the aggregator, when the broker's word does not do (or GOLDTHREAD_AGGREGATOR)"},
@@ -133,8 +133,8 @@ static bool take_format(struct options *options, const char *text, char *why, si
 static bool take_table(struct options *options, const char *text, char *why, size_t why_bytes)
 {
     options->table = text;
-    if (strcmp(text, "rollup") == 0 || strcmp(text, "sensitivity") == 0) return true;
-    snprintf(why, why_bytes, "--table %.32s: allowed are rollup, sensitivity", text);
+    if (strcmp(text, "rollup") == 0 || strcmp(text, "sensitivity") == 0 || strcmp(text, "boxes") == 0) return true;
+    snprintf(why, why_bytes, "--table %.32s: allowed are rollup, sensitivity, boxes", text);
     return false;
 }
 

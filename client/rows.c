@@ -68,7 +68,8 @@ static bool read_columns(const struct csv_row *row, struct columns *columns)
 
 static bool is_number(const char *column)
 {
-    static const char *const numbers[] = {"value", "estimate", "low", "high", "n"};
+    static const char *const numbers[] = {"value",    "estimate", "low",  "high",  "n",       "box",   "step",
+                                          "coverage", "density",  "mass", "draws", "quasi_p", "chosen"};
     for (size_t at = 0; at < sizeof numbers / sizeof *numbers; at++)
         if (strcmp(column, numbers[at]) == 0) return true;
     return false;

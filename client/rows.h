@@ -1,4 +1,5 @@
-/* rollup.csv or sensitivity.csv as JSON: an array of objects, one per row, with the columns as keys. Pure. */
+/* rollup.csv, sensitivity.csv or boxes.csv as JSON: an array of objects, one per row, with the columns as keys. Pure.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -6,8 +7,8 @@
 
 #include "bytes.h"
 
-/* Appends the array. `value`, `estimate`, `low`, `high` and `n` are numbers, or null where they are undefined; all
- * else is text. False: out of memory, or `why` says what is wrong with the table. */
+/* Appends the array. Columns of figures and counts are numbers, or null where they are undefined; all else is text,
+ * `year` too. False: out of memory, or `why` says what is wrong with the table. */
 bool rows_to_json(struct span csv, struct buffer *out, char *why, size_t why_bytes);
 
 /* Rows below the header line. */

@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "boxes.h"
 #include "ending.h"
 #include "manifest.h"
 #include "rows.h"
 #include "sensitivity_table.h"
 #include "shell_commands.h"
+#include "shell_draws.h"
 #include "shell_files.h"
 #include "shell_job.h"
 #include "shell_output.h"
@@ -23,8 +25,10 @@ static enum exit_status fail(const char *what, const char *why)
 }
 
 /* The tables of a run; one that it does not have is empty. */
-enum table { TABLE_ROLLUP, TABLE_SENSITIVITY, TABLE_COUNT };
-static const char *const table_names[TABLE_COUNT] = {"rollup", "sensitivity"};
+enum table { TABLE_ROLLUP, TABLE_SENSITIVITY, TABLE_BOXES, TABLE_COUNT };
+static const char *const table_names[TABLE_COUNT] = {"rollup", "sensitivity", "boxes"};
+static const char *const why_missing[TABLE_COUNT] = {"", "the sweep has no study",
+                                                     "the sweep discovers nothing, or is not done"};
 
 struct tables {
     struct buffer csv[TABLE_COUNT];
@@ -81,8 +85,12 @@ static bool is_wanted(const struct options *options, enum table table)
 
 static enum exit_status put_tables(const struct options *options, const struct tables *tables)
 {
-    if (options->table && tables->csv[TABLE_SENSITIVITY].size == 0 && is_wanted(options, TABLE_SENSITIVITY))
-        return fail(options->operand, "the sweep has no study, so there is no table `sensitivity`");
+    for (size_t at = 0; at < TABLE_COUNT; at++)
+        if (options->table && is_wanted(options, (enum table)at) && tables->csv[at].size == 0) {
+            char why[PIECE_BYTES];
+            snprintf(why, sizeof why, "%s, so there is no table `%s`", why_missing[at], table_names[at]);
+            return fail(options->operand, why);
+        }
     enum exit_status status = options->out ? make_folder(options) : STATUS_DONE;
     for (size_t at = 0; at < TABLE_COUNT && status == STATUS_DONE; at++)
         if (is_wanted(options, (enum table)at) && tables->csv[at].size > 0)
@@ -152,13 +160,39 @@ static enum exit_status from_folder(const struct options *options)
     return status;
 }
 
+/* Boxes are found in draws from the first on, so not before all of them are there. */
+static bool make_boxes(const struct remote *remote, struct buffer *csv)
+{
+    struct boxes boxes;
+    bool sound = boxes_find(&boxes, remote->plan, remote->root);
+    *csv = boxes.csv;
+    boxes.csv = (struct buffer){0};
+    boxes_free(&boxes);
+    return sound;
+}
+
+static bool make_tables(const struct remote *remote, struct tables *tables)
+{
+    const struct plan *plan = remote->plan;
+    return table_csv(plan, remote->root, &tables->csv[TABLE_ROLLUP]) &&
+           (plan->study.target_count == 0 || sensitivity_csv(plan, remote->root, &tables->csv[TABLE_SENSITIVITY])) &&
+           (!remote->complete || make_boxes(remote, &tables->csv[TABLE_BOXES]));
+}
+
+static enum exit_status put_draws(const struct options *options, const struct remote *remote)
+{
+    char why[PATH_MAX + 256];
+    const struct node *root = remote->root;
+    if (!options->out || options->table || !remote->complete || root->shape.width == 0) return STATUS_DONE;
+    bool sound = draws_write(options->out, draws_file_name(root->draws), remote->plan, root, why, sizeof why);
+    return sound ? STATUS_DONE : fail("", why);
+}
+
 static enum exit_status print_remote(const struct options *options, const struct remote *remote)
 {
     struct tables tables = {0};
-    bool sound = table_csv(remote->plan, remote->root, &tables.csv[TABLE_ROLLUP]);
-    if (sound && remote->plan->study.target_count > 0)
-        sound = sensitivity_csv(remote->plan, remote->root, &tables.csv[TABLE_SENSITIVITY]);
-    enum exit_status status = sound ? put_tables(options, &tables) : fail("", "out of memory");
+    enum exit_status status = make_tables(remote, &tables) ? put_tables(options, &tables) : fail("", "out of memory");
+    if (status == STATUS_DONE) status = put_draws(options, remote);
     free_tables(&tables);
     return status;
 }

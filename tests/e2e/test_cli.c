@@ -496,6 +496,38 @@ Test(cli, a_sweep_is_submitted_followed_and_fetched)
     stop_servers(&servers);
 }
 
+Test(cli, what_a_sweep_discovers_is_fetched_as_run_writes_it)
+{
+    static const char *const files[] = {"rollup.csv", "sensitivity.csv", "boxes.csv", "draws.csv"};
+    const char *file = GOLDTHREAD_SOURCE "/scenarios/discover.yaml";
+    struct servers servers = start_servers();
+    setenv("GOLDTHREAD_BROKER", servers.broker_endpoint, 1);
+    struct ran sweep = GOLDTHREAD("submit", file, "--draws", "2048");
+    cr_assert_eq(strlen(sweep.out), 65, "%s%s", sweep.out, sweep.err);
+    sweep.out[64] = '\0';
+    struct ran watch = GOLDTHREAD("watch", sweep.out), fetched = GOLDTHREAD("results", sweep.out, "--out", "fetched");
+    struct ran local = GOLDTHREAD("run", file, "--draws", "2048", "--out", "local", "--quiet");
+    cr_assert(watch.status == 0 && fetched.status == 0 && local.status == 0, "%s%s%s", watch.err, fetched.err,
+              local.err);
+    for (size_t at = 0; at < COUNT(files); at++) {
+        char one[64], two[64];
+        snprintf(one, sizeof one, "fetched/%s", files[at]);
+        snprintf(two, sizeof two, "local/%s", files[at]);
+        char *here = read_text(one), *there = read_text(two);
+        cr_assert(here && there, "%s", files[at]);
+        cr_expect_str_eq(here, there, "%s", files[at]);
+        free(here);
+        free(there);
+    }
+    struct ran boxes = GOLDTHREAD("results", "local", "--table", "boxes", "--format", "json");
+    json_t *list = parse_json(boxes.out);
+    cr_expect_gt(json_real_value(json_object_get(json_array_get(list, 1), "density")), 0);
+    json_decref(list);
+    struct ran *all[] = {&sweep, &watch, &fetched, &local, &boxes};
+    for (size_t at = 0; at < COUNT(all); at++) ran_free(all[at]);
+    stop_servers(&servers);
+}
+
 Test(cli, a_study_is_fetched_with_its_table)
 {
     struct servers servers = start_servers();
