@@ -439,12 +439,26 @@ static void note_idle_design(struct reader *reader)
              design_method_names[sweep->method]);
 }
 
+/* A point is one run at central values: what asks about draws has nothing to look at, and is left out rather than
+ * refused, so that any file can be run as a point. */
+static void leave_out_draws(struct reader *reader)
+{
+    struct sweep *sweep = reader->sweep;
+    bool asked = sweep->study.measure_count > 0 || sweep->correlation_count > 0;
+    sweep->study = (struct sweep_study){0};
+    sweep->stop = (struct sweep_stop){0};
+    sweep->discover = (struct sweep_threshold){0};
+    sweep->correlation_count = sweep->keep_draws = 0;
+    if (asked) note(reader, "a point has no draws: sensitivity, correlations, stop and discover are left out");
+}
+
 void analysis_finish(struct reader *reader, bool draws_given)
 {
     struct sweep *sweep = reader->sweep;
     bool leveled = sweep->method == DESIGN_GRID || sweep->method == DESIGN_MORRIS;
     if (!leveled) sweep->design_levels = 0;
     else if (sweep->design_levels == 0) sweep->design_levels = ANALYSIS_LEVELS;
+    if (sweep->method == DESIGN_POINT) leave_out_draws(reader);
     drop_fixed_correlations(reader);
     fix_draws(reader, draws_given);
     check_design(reader);

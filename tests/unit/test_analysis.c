@@ -135,6 +135,28 @@ Test(analysis, intervals_bring_replicates_and_nothing_else_does)
     scenario_free(tornado);
 }
 
+Test(analysis, any_file_can_be_run_as_a_point)
+{
+    struct scenario_overrides point = {.design = "point"};
+    struct scenario_file *file = read_with(TWO "design: {method: saltelli, second_order: true}\n"
+                                               "sensitivity: {measures: [bcr], delta: true}\n"
+                                               "stop: {measure: bcr, top: 3}\n"
+                                               "discover: {measure: bcr, below: 1}\n"
+                                               "outputs: {draws: keep, exceed: [{measure: bcr, above: 1}]}\n",
+                                           &point);
+    struct scenario_file *correlated =
+        read_with(TWO "design: shapley\ncorrelations: [[effect.attainment_sd, retention.full_dose, 0.5]]\n", &point);
+    cr_expect_eq(file->sweep.study.measure_count, 0);
+    cr_expect_eq(file->sweep.stop.kind, STOP_NEVER);
+    cr_expect_eq(file->sweep.keep_draws, 0);
+    cr_expect_eq(file->sweep.threshold_count, 1, "a figure, not a question about draws");
+    cr_expect_eq(correlated->sweep.correlation_count, 0);
+    cr_assert_geq(file->note_count, 1);
+    cr_expect_not_null(strstr(file->notes[file->note_count - 1], "a point has no draws"));
+    scenario_free(file);
+    scenario_free(correlated);
+}
+
 Test(analysis, delta_of_few_draws_is_said_to_be_too_small)
 {
     struct scenario_file *few = read_good(TWO "design: {method: sobol, draws: 8192}\n"
