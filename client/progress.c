@@ -45,6 +45,18 @@ static void draw_bar(const struct progress *progress, char bar[BAR_CELLS + 1])
     bar[BAR_CELLS] = '\0';
 }
 
+void progress_duration(double seconds, char *text, size_t text_bytes)
+{
+    static const struct {
+        double seconds;
+        const char *name;
+    } units[] = {{365.25 * 86400, "years"}, {86400, "days"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    size_t at = 0;
+    while (units[at].seconds > 1 && seconds < 2 * units[at].seconds) at++;
+    double count = seconds / units[at].seconds;
+    snprintf(text, text_bytes, count < 10 ? "%.2g %s" : "%.0f %s", count, units[at].name);
+}
+
 static void describe_left(double seconds, char *text, size_t text_bytes)
 {
     if (seconds < 0) snprintf(text, text_bytes, "time left unknown");

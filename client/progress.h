@@ -16,5 +16,8 @@ void progress_line(const struct progress *progress, size_t columns, char *text, 
 /* Seconds that are left at this run's own pace; -1 when it cannot be said yet. */
 double progress_seconds_left(const struct progress *progress);
 
+/* "12 s", "2.5 min", "3.4 h", "5.6 days" or "7.8 years". seconds: at least 0. */
+void progress_duration(double seconds, char *text, size_t text_bytes);
+
 /* 1234567 as "1,234,567". */
 void progress_count(uint64_t number, char *text, size_t text_bytes);

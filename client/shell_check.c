@@ -11,6 +11,8 @@
 #include "progress.h"
 #include "setting.h"
 #include "shell_commands.h"
+#include "shell_database.h"
+#include "shell_draws.h"
 #include "shell_job.h"
 #include "shell_json.h"
 #include "table.h"
@@ -50,6 +52,17 @@ static bool measure_row(void *context, const struct table_row *row)
     return extent->rows < SAMPLE_ROWS;
 }
 
+/* Of kept draws: in their file parameters and figures, whose digits hardly compress, in results.db the figures. */
+static double draws_bytes(const struct plan *plan)
+{
+    enum { PLAIN_BYTES = 20, COMPRESSED_BYTES = 10, DATABASE_BYTES = 48 };
+    const uint64_t draws = plan->sweep->draws, width = plan->shape.width;
+    if (width == 0) return 0;
+    double numbers = (double)draws * (double)(width + plan->study.dimensions), figures = (double)draws * (double)width;
+    double bytes = numbers * (draws <= DRAWS_PLAIN_MAX ? PLAIN_BYTES : COMPRESSED_BYTES);
+    return bytes + (figures <= DATABASE_DRAWS_MAX ? figures * DATABASE_BYTES : 0);
+}
+
 /* Of the folder: rollup.csv has as many rows whatever the draws, and results.db holds them once more in much the same
  * space. NaN: out of memory. */
 static double result_bytes(const struct plan *plan)
@@ -59,7 +72,7 @@ static double result_bytes(const struct plan *plan)
     if (empty) table_rows(plan, empty, measure_row, &extent);
     node_free(empty);
     double rows = (double)plan->shape.figures * (double)table_statistics(plan->sweep);
-    return extent.rows ? 2 * rows * (double)extent.bytes / (double)extent.rows : NAN;
+    return extent.rows ? 2 * rows * (double)extent.bytes / (double)extent.rows + draws_bytes(plan) : NAN;
 }
 
 static void run_sample(struct sample *sample, struct block_runner *runner, const struct job *job)
@@ -133,8 +146,10 @@ static void print_scenarios(const struct job *job)
 static void print_forecast(const struct job *job, uint32_t workers, const struct sample *sample)
 {
     double seconds = forecast(job, sample, workers);
+    char duration[48];
+    progress_duration(isnan(seconds) ? 0 : seconds, duration, sizeof duration);
     if (!isnan(seconds))
-        printf("forecast   about %.2g s with %u worker%s, from %.3g block%s run here in %.2f s\n", seconds, workers,
+        printf("forecast   about %s with %u worker%s, from %.3g block%s run here in %.2f s\n", duration, workers,
                workers == 1 ? "" : "s", sample->blocks, sample->blocks == 1 ? "" : "s", sample->seconds);
     double bytes = result_bytes(job->plan);
     if (!isnan(bytes)) printf("result     about %.2g MB\n", bytes / 1e6);

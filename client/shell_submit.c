@@ -25,6 +25,9 @@ static enum exit_status hand_over(const struct job *job, const struct options *o
         char hex[DIGEST_HEX_BYTES];
         digest_to_hex(&talk.answer->accepted.sweep, hex);
         printf("%s\n", hex);
+    } else if (result == TALK_REFUSED) {
+        fprintf(stderr, "goldthread submit: the broker does not take the sweep: %s\n", talk.why);
+        status = STATUS_FAILED;
     } else {
         status = talk_fail(&talk, result, "submit");
     }

@@ -13,6 +13,7 @@
 #define ENCODING_PLAIN      1
 #define ENCODING_ANALYSIS   2
 #define SWEEP_FIELDS        18
+#define LATER_FIELDS        16 /* that a later version may have beside: it is refused as that, by name */
 #define ANALYSIS_FIELDS     11
 #define THRESHOLD_FIELDS    4
 #define DRAWS_PER_BLOCK_MAX (1u << 20)
@@ -505,10 +506,11 @@ bool sweep_decode(struct span bytes, struct sweep *sweep, const char **why)
 {
     struct cursor cursor = cursor_over(bytes);
     if (bytes.size > SWEEP_BYTES_MAX) cursor_fail(&cursor, "a sweep above its bound");
-    size_t fields = cursor_array(&cursor, SWEEP_FIELDS + 1);
+    size_t fields = cursor_array(&cursor, SWEEP_FIELDS + LATER_FIELDS);
     bool analysis = fields == SWEEP_FIELDS + 1;
     if (fields < SWEEP_FIELDS) cursor_fail(&cursor, "too few elements");
-    if (cursor_uint(&cursor, UINT64_MAX) != (analysis ? ENCODING_ANALYSIS : ENCODING_PLAIN))
+    if (cursor_uint(&cursor, UINT64_MAX) != (analysis ? ENCODING_ANALYSIS : ENCODING_PLAIN) ||
+        fields > SWEEP_FIELDS + 1)
         cursor_fail(&cursor, "another version of sweeps");
     cursor_string(&cursor, sweep->name, sizeof sweep->name);
     cursor_string(&cursor, sweep->model, sizeof sweep->model);

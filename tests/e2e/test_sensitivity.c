@@ -45,18 +45,20 @@ Test(sensitivity, every_model_run_is_counted)
     ran_free(&ran);
 }
 
-Test(sensitivity, the_forecast_size_of_the_result_is_about_right)
+static void expect_forecast_size(const char *design, const char *out)
 {
-    write_study("method: sobol, draws: 4096");
+    write_study(design);
     struct ran ran = GOLDTHREAD("check", "study.yaml", "--json");
     cr_assert_eq(ran.status, 0, "%s", ran.err);
     json_t *plan = parse_json(ran.out);
     long long forecast = json_whole(plan, "result_bytes"), bytes = 0;
     json_decref(plan);
     ran_free(&ran);
-    ran = GOLDTHREAD("run", "study.yaml", "--quiet", "--out", "out");
+    ran = GOLDTHREAD("run", "study.yaml", "--quiet", "--out", out);
     cr_assert_eq(ran.status, 0, "%s", ran.err);
-    char *text = read_text("out/manifest.json");
+    char path[64];
+    snprintf(path, sizeof path, "%s/manifest.json", out);
+    char *text = read_text(path);
     json_t *manifest = parse_json(text), *entry;
     size_t at;
     json_array_foreach(json_object_get(manifest, "files"), at, entry) bytes += json_whole(entry, "bytes");
@@ -64,6 +66,13 @@ Test(sensitivity, the_forecast_size_of_the_result_is_about_right)
     json_decref(manifest);
     free(text);
     ran_free(&ran);
+}
+
+Test(sensitivity, the_forecast_size_of_the_result_is_about_right)
+{
+    expect_forecast_size("method: sobol, draws: 4096", "plain");
+    expect_forecast_size("method: sobol, draws: 16384}\ndiscover: {measure: exchequer_ratio, below: 1", "kept");
+    expect_forecast_size("method: sobol, draws: 131072}\ndiscover: {measure: exchequer_ratio, below: 1", "many");
 }
 
 /* The rows of a CSV file below its header that hold a text. */

@@ -422,8 +422,7 @@ Test(scenario, every_beginning_of_a_file_is_refused_or_read)
                             "design: {method: sobol, draws: 16}\noutputs: {areas: [england], by: ['phase']}\n";
     for (size_t size = 0; size <= strlen(text); size++) {
         char why[SCENARIO_WHY_BYTES] = "";
-        struct scenario_file *file =
-            scenario_read((struct span){(const uint8_t *)text, size}, "f", NULL, NULL, why);
+        struct scenario_file *file = scenario_read((struct span){(const uint8_t *)text, size}, "f", NULL, NULL, why);
         cr_expect(file || strncmp(why, "f:", 2) == 0, "at %zu: %s", size, why);
         scenario_free(file);
     }
@@ -564,6 +563,20 @@ Test(words, distance_counts_edits)
     for (size_t at = 0; at < COUNT(rows); at++) {
         cr_expect_eq(word_distance(rows[at].a, rows[at].b), rows[at].edits, "%s %s", rows[at].a, rows[at].b);
         cr_expect_eq(word_distance(rows[at].b, rows[at].a), rows[at].edits, "%s %s", rows[at].b, rows[at].a);
+    }
+}
+
+Test(progress, a_duration_has_a_unit_that_people_use)
+{
+    static const struct {
+        double seconds;
+        const char *text;
+    } rows[] = {{0.0521, "0.052 s"}, {3.14, "3.1 s"}, {119, "119 s"},       {150, "2.5 min"},
+                {7199, "120 min"},   {42000, "12 h"}, {180000, "2.1 days"}, {2.4e8, "7.6 years"}};
+    for (size_t at = 0; at < COUNT(rows); at++) {
+        char text[48];
+        progress_duration(rows[at].seconds, text, sizeof text);
+        cr_expect_str_eq(text, rows[at].text, "%g s", rows[at].seconds);
     }
 }
 

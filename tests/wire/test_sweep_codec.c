@@ -570,6 +570,12 @@ Test(sweep_codec, another_version_or_size_is_refused)
     cr_assert_eq(bytes.data[version_at], 1);
     bytes.data[version_at] = 2;
     cr_assert_str_eq(reason(buffer_span(&bytes)), "another version of sweeps");
+    struct buffer later = {0}; /* as a version with more fields might begin */
+    pack_array(&later, 20);
+    pack_uint(&later, 3);
+    for (int field = 1; field < 20; field++) pack_uint(&later, 0);
+    cr_assert_str_eq(reason(buffer_span(&later)), "another version of sweeps");
+    buffer_free(&later);
     buffer_free(&bytes);
 
     uint8_t *large = calloc(1, SWEEP_BYTES_MAX + 1);
