@@ -142,8 +142,7 @@ static void check_round_trip(void (*sample)(struct sweep *))
     const char *why = NULL;
     cr_assert(sweep_decode(buffer_span(&bytes), &other, &why), "%s", why);
     cr_assert(isnan(other.parameters[1].central));
-    other.parameters[1].central = sweep.parameters[1].central; /* a NaN's payload may differ */
-    cr_assert_eq(memcmp(&sweep, &other, sizeof sweep), 0);
+    cr_assert(same_identity()); /* every field is part of it; what compilers leave between fields is not */
     buffer_free(&bytes);
 }
 
@@ -171,7 +170,7 @@ Test(sweep_codec, the_largest_comes_back_and_fits)
     memset(&other, 0, sizeof other);
     const char *why = NULL;
     cr_assert(sweep_decode(buffer_span(&bytes), &other, &why), "%s", why);
-    cr_assert_eq(memcmp(&sweep, &other, sizeof sweep), 0);
+    cr_assert(same_identity());
     cr_assert_leq(bytes.size, SWEEP_BYTES_MAX);
     buffer_free(&bytes);
 }
