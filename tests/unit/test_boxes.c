@@ -127,15 +127,15 @@ Test(boxes, the_table_has_the_whole_trajectory)
     double coverage = 1;
     json_array_foreach(rows, at, row)
     {
-        bool is_chosen = strcmp(json_string_value(json_object_get(row, "chosen")), "1") == 0;
+        bool is_chosen = json_number_value(json_object_get(row, "chosen")) == 1;
         if (!last || !json_equal(json_object_get(row, "step"), json_object_get(last, "step"))) steps++;
         chosen += is_chosen;
         if (at == 0) {
             cr_expect_str_eq(json_string_value(json_object_get(row, "parameter")), "");
-            cr_expect_str_eq(json_string_value(json_object_get(row, "coverage")), "1");
-            cr_expect_str_eq(json_string_value(json_object_get(row, "mass")), "1");
+            cr_expect_eq(json_number_value(json_object_get(row, "coverage")), 1);
+            cr_expect_eq(json_number_value(json_object_get(row, "mass")), 1);
         }
-        double covers = strtod(json_string_value(json_object_get(row, "coverage")), NULL);
+        double covers = json_number_value(json_object_get(row, "coverage"));
         cr_expect(is_chosen || covers <= coverage);
         coverage = is_chosen ? coverage : covers;
         last = row;
