@@ -10,27 +10,39 @@ struct ending ending_of(const struct plan *plan, const struct node *root)
 {
     const struct sweep *sweep = plan->sweep;
     struct ending ending = {.draws = root->draws, .planned = sweep->draws, .rule = sweep->stop, .half_width = NAN};
-    if (ending_is_early(&ending)) ending.half_width = stop_half_width(plan, root);
+    if (sweep->stop.kind != STOP_NEVER) ending.half_width = stop_half_width(plan, root);
     return ending;
 }
 
-static void describe_rule(const struct ending *ending, char *text, size_t text_bytes)
+static void line_of_early_end(const struct ending *ending, char text[ENDING_BYTES])
 {
+    char draws[32], planned[32], rule[80];
     const double percent = 100 * ending->rule.confidence;
+    progress_count(ending->draws, draws, sizeof draws);
+    progress_count(ending->planned, planned, sizeof planned);
     if (ending->rule.kind == STOP_HALF_WIDTH)
-        snprintf(text, text_bytes, "half-width %.2g at %.4g %%", ending->half_width, percent);
-    else snprintf(text, text_bytes, "the %u largest drivers stand apart at %.4g %%", ending->rule.top, percent);
+        snprintf(rule, sizeof rule, "half-width %.2g at %.4g %%", ending->half_width, percent);
+    else snprintf(rule, sizeof rule, "the %u largest drivers stand apart at %.4g %%", ending->rule.top, percent);
+    snprintf(text, ENDING_BYTES, "stopped: sure enough after %s of %s draws (%s)", draws, planned, rule);
+}
+
+/* The rule is looked at at checkpoints only, so that it may hold at the end and was still not met. */
+static void line_of_last_draw(const struct ending *ending, char text[ENDING_BYTES])
+{
+    char draws[32], rule[80];
+    progress_count(ending->draws, draws, sizeof draws);
+    if (ending->rule.kind == STOP_HALF_WIDTH)
+        snprintf(rule, sizeof rule, "half-width %.2g, asked for %.2g", ending->half_width, ending->rule.half_width);
+    else snprintf(rule, sizeof rule, "asked for: the %u largest drivers apart", ending->rule.top);
+    snprintf(text, ENDING_BYTES, "not stopped: no checkpoint of %s draws met the rule (%s)", draws, rule);
 }
 
 void ending_line(const struct ending *ending, char text[ENDING_BYTES])
 {
-    char draws[32], planned[32], rule[80];
     text[0] = '\0';
-    if (!ending_is_early(ending)) return;
-    progress_count(ending->draws, draws, sizeof draws);
-    progress_count(ending->planned, planned, sizeof planned);
-    describe_rule(ending, rule, sizeof rule);
-    snprintf(text, ENDING_BYTES, "stopped: sure enough after %s of %s draws (%s)", draws, planned, rule);
+    if (ending->rule.kind == STOP_NEVER) return;
+    if (ending_is_early(ending)) line_of_early_end(ending, text);
+    else line_of_last_draw(ending, text);
 }
 
 json_t *ending_describe(const struct ending *ending)

@@ -24,7 +24,8 @@ static inline bool ending_is_early(const struct ending *ending)
     return ending->draws < ending->planned;
 }
 
-/* "stopped: sure enough after 4,096 of 65,536 draws (half-width 0.048 at 95 %)"; empty when it is not early. */
+/* "stopped: sure enough after 4,096 of 65,536 draws (half-width 0.048 at 95 %)", or "not stopped: no checkpoint of
+ * 65,536 draws met the rule (half-width 0.012, asked for 0.01)"; empty without a rule. */
 void ending_line(const struct ending *ending, char text[ENDING_BYTES]);
 
 /* The same for programs: an object, or null. The caller owns it. */

@@ -102,6 +102,11 @@ Test(stop, a_rule_that_is_never_met_ends_at_the_last_draw)
     expect_same(never, plain, "without the rule");
     cr_expect_eq(json_whole(never, "draws"), 3000);
     cr_expect(json_is_null(json_object_get(never, "stopped")));
+    struct ran ran = GOLDTHREAD("run", "never.yaml", "--out", "text", "--quiet");
+    cr_expect_not_null(strstr(ran.out, "not stopped: no checkpoint of 3,000 draws met the rule (half-width "), "%s",
+                       ran.out);
+    cr_expect_not_null(strstr(ran.out, ", asked for 1e-09)"), "%s", ran.out);
+    ran_free(&ran);
     json_decref(never);
     json_decref(plain);
 }
