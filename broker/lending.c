@@ -456,7 +456,7 @@ static uint32_t count_idle(const struct roster *roster, uint32_t most)
     return count;
 }
 
-/* When leases are to be looked at again; UINT64_MAX: there is nothing to be done for now. */
+/* When leases are to be looked at again; UINT64_MAX: not before something happens. */
 static uint64_t look_due_ms(const struct broker *broker)
 {
     const bool idle = roster_waiting(&broker->roster, 0) != NULL;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "design.h"
+#include "row.h"
 #include "study_runner.h"
 
 /* The parts of one slice of areas, for all scenarios and draws of a block, take at most this, unless a
@@ -32,8 +33,7 @@ struct block_runner {
     size_t batch_count;    /* of a full block */
     size_t width;          /* draws of a batch that count */
     size_t scenario_parts; /* rows of lanes between the parts of one scenario and of the next */
-    model_lanes *draws;    /* [parameter_count]: as the design makes them */
-    model_lanes *values;   /* [parameter_count]: with a scenario's settings */
+    struct row_values values;
     model_lanes *parts;    /* [batch_count][scenario_count][areas of a slice][part_count] */
     model_lanes *measured; /* [model_figure_count] */
     double *store;         /* [plan_width][stride]: the figures of one column and area, draw by draw */
@@ -41,18 +41,10 @@ struct block_runner {
     size_t stride;
     size_t regret_at; /* the place of the regret among the figures of a column and area; plan_width: none */
     bool failed[PLAN_BLOCK_DRAWS_MAX]; /* by draw of the block, in any scenario and area */
-    bool (*stop)(void *context);       /* borrowed while a tree is run; else NULL */
-    void *context;
+    struct stopper stopper;            /* while a tree is run */
 };
 
 /* --- memory --- */
-
-static void *aligned(size_t count, size_t bytes)
-{
-    enum { CACHE_LINE = 64 };
-    size_t size = (count * bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-    return aligned_alloc(CACHE_LINE, size ? size : CACHE_LINE);
-}
 
 static size_t areas_per_slice(const struct block_runner *runner)
 {
@@ -110,16 +102,15 @@ static bool take_memory(struct block_runner *runner)
     const struct plan *plan = runner->plan;
     const struct sweep *sweep = plan->sweep;
     size_t part_rows = runner->batch_count * sweep->scenario_count * runner->scenario_parts;
-    runner->draws = aligned(sweep->parameter_count, sizeof(model_lanes));
-    runner->values = aligned(sweep->parameter_count, sizeof(model_lanes));
-    runner->parts = aligned(part_rows, sizeof(model_lanes));
-    runner->measured = aligned(plan->model_figure_count, sizeof(model_lanes));
-    runner->store = aligned(plan_width(plan) * runner->stride, sizeof *runner->store);
+    if (!row_values_init(&runner->values, plan)) return false;
+    runner->parts = row_memory(part_rows, sizeof(model_lanes));
+    runner->measured = row_memory(plan->model_figure_count, sizeof(model_lanes));
+    runner->store = row_memory(plan_width(plan) * runner->stride, sizeof *runner->store);
     runner->regret_at = find_regret(plan);
     bool regret = runner->regret_at < plan_width(plan);
-    if (regret) runner->regret = aligned(plan->column_count * runner->stride, sizeof *runner->regret);
+    if (regret) runner->regret = row_memory(plan->column_count * runner->stride, sizeof *runner->regret);
     if (regret && !runner->regret) return false;
-    return runner->draws && runner->values && runner->parts && runner->measured && runner->store;
+    return runner->parts && runner->measured && runner->store;
 }
 
 struct block_runner *block_runner_new(const struct plan *plan, char *why, size_t why_bytes)
@@ -153,8 +144,7 @@ void block_runner_free(struct block_runner *runner)
     study_runner_free(runner->study);
     design_free(runner->design);
     free(runner->slices);
-    free(runner->draws);
-    free(runner->values);
+    row_values_free(&runner->values);
     free(runner->parts);
     free(runner->measured);
     free(runner->store);
@@ -172,38 +162,22 @@ uint64_t block_steps(const struct block_runner *runner)
 
 /* --- running: draws to parts --- */
 
-static model_lanes *parts_of(const struct block_runner *runner, size_t batch, size_t scenario)
+static struct row_place place_of(const struct block_runner *runner, const struct slice *slice, size_t batch)
 {
-    return runner->parts + (batch * runner->plan->sweep->scenario_count + scenario) * runner->scenario_parts;
-}
-
-static void apply_settings(struct block_runner *runner, const struct sweep_scenario *scenario)
-{
-    const struct sweep *sweep = runner->plan->sweep;
-    memcpy(runner->values, runner->draws, sweep->parameter_count * sizeof *runner->values);
-    for (size_t at = 0; at < scenario->setting_count; at++) {
-        const struct sweep_setting *setting = &scenario->settings[at];
-        for (size_t lane = 0; lane < MODEL_LANES; lane++) runner->values[setting->parameter][lane] = setting->value;
-    }
-}
-
-/* A block may take minutes, and nobody may want it any more. */
-static bool is_stopped(const struct block_runner *runner)
-{
-    return runner->stop != NULL && runner->stop(runner->context);
+    size_t batch_parts = runner->plan->sweep->scenario_count * runner->scenario_parts;
+    return (struct row_place){.run = slice->run,
+                              .part_count = runner->part_count,
+                              .scenario_parts = runner->scenario_parts,
+                              .parts = runner->parts + batch * batch_parts};
 }
 
 /* The batch whose first draw of the sweep is `first`, for all scenarios. False: stopped. */
 static bool run_batch(struct block_runner *runner, const struct slice *slice, uint64_t first, size_t batch)
 {
-    const struct plan *plan = runner->plan;
-    uint32_t failed = 0;
-    design_row(runner->design, 0, first, runner->draws, NULL);
-    for (size_t scenario = 0; scenario < plan->sweep->scenario_count; scenario++) {
-        if (is_stopped(runner)) return false;
-        apply_settings(runner, &plan->sweep->scenarios[scenario]);
-        failed |= plan->model->run(slice->run, (const model_lanes *)runner->values, parts_of(runner, batch, scenario));
-    }
+    struct row_place place = place_of(runner, slice, batch);
+    uint32_t failed;
+    if (!row_run(&runner->values, runner->plan, runner->design, 0, first, NULL, &place, &runner->stopper, &failed))
+        return false;
     for (size_t lane = 0; lane < runner->width; lane++)
         if (failed >> lane & 1) runner->failed[batch * runner->width + lane] = true;
     return true;
@@ -232,14 +206,9 @@ static void store_figures(struct block_runner *runner, size_t batch)
 /* Stores the figures of one column and area of the slice for all draws of the block. */
 static void measure(struct block_runner *runner, const struct slice *slice, size_t column, size_t area, size_t draws)
 {
-    const struct plan *plan = runner->plan;
-    size_t scenario_count = plan->sweep->scenario_count, offset = area * runner->part_count;
-    bool difference = column >= scenario_count;
-    size_t scenario = difference ? column - scenario_count + 1 : column;
     for (size_t batch = 0; batch * runner->width < draws; batch++) {
-        const model_lanes *parts = (const model_lanes *)parts_of(runner, batch, scenario) + offset;
-        const model_lanes *baseline = (const model_lanes *)parts_of(runner, batch, 0) + offset;
-        plan->model->measure(slice->run, area, parts, difference ? baseline : NULL, runner->measured);
+        struct row_place place = place_of(runner, slice, batch);
+        row_measure(runner->plan, &place, column, area, runner->measured);
         store_figures(runner, batch);
     }
 }
@@ -301,7 +270,7 @@ static bool tally_slice(struct block_runner *runner, const struct slice *slice, 
     const struct plan *plan = runner->plan;
     for (size_t local = 0; local < slice->setup.area_count; local++) {
         size_t area = slice->first_area + local;
-        if (is_stopped(runner)) return false;
+        if (stopper_says_stop(&runner->stopper)) return false;
         for (size_t column = 0; column < plan->column_count; column++) {
             measure(runner, slice, column, local, node->draws);
             answer(runner, column, node->draws);
@@ -329,8 +298,7 @@ static bool fill(struct block_runner *runner, struct node *node, uint64_t first)
         if (at > 0 && !run_slice(runner, slice, first, node->draws)) return false;
         if (!tally_slice(runner, slice, node)) return false;
     }
-    return !runner->study ||
-           study_runner_add(runner->study, first, runner->failed, node, runner->stop, runner->context);
+    return !runner->study || study_runner_add(runner->study, first, runner->failed, node, &runner->stopper);
 }
 
 struct node *block_run(struct block_runner *runner, uint64_t block)
@@ -365,9 +333,8 @@ static struct node *run_tree(struct block_runner *runner, uint32_t level, uint64
 struct node *block_run_tree(struct block_runner *runner, uint32_t level, uint64_t index, bool (*stop)(void *context),
                             void *context, uint64_t *failed)
 {
-    runner->stop = stop;
-    runner->context = context;
+    runner->stopper = (struct stopper){stop, context};
     struct node *node = run_tree(runner, level, index, failed);
-    runner->stop = NULL;
+    runner->stopper = (struct stopper){0};
     return node;
 }

@@ -13,13 +13,11 @@ struct study_runner {
     const struct study *study;
     const struct design *design;
     struct model_setup setup; /* of the areas from the first target's to the last one's */
-    struct model_run *run;
+    struct row_place place;
     bool borrowed; /* the run is the plan's own */
-    size_t first_area, part_count;
-    size_t width;                    /* draws of a batch that count */
-    model_lanes *draws;              /* [parameter_count] */
-    model_lanes *values;             /* [parameter_count]: with a scenario's settings */
-    model_lanes *parts;              /* [scenario_count][areas][part_count] */
+    size_t first_area;
+    size_t width; /* draws of a batch that count */
+    struct row_values values;
     model_lanes *measured;           /* [model_figure_count] */
     double *taken;                   /* [target_count][PLAN_BLOCK_DRAWS_MAX]: row 0 of the block */
     model_lanes *figures;            /* [target_count][rows] of a batch */
@@ -35,15 +33,6 @@ struct study_runner {
 
 /* --- memory --- */
 
-static void *aligned(size_t count, size_t bytes)
-{
-    enum { CACHE_LINE = 64 };
-    size_t size = (count * bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-    void *memory = aligned_alloc(CACHE_LINE, size ? size : CACHE_LINE);
-    if (memory) memset(memory, 0, size ? size : CACHE_LINE);
-    return memory;
-}
-
 static bool open_run(struct study_runner *runner, char *why, size_t why_bytes)
 {
     const struct plan *plan = runner->plan;
@@ -53,9 +42,10 @@ static bool open_run(struct study_runner *runner, char *why, size_t why_bytes)
     size_t count = study->targets[study->target_count - 1].area - runner->first_area + 1;
     runner->setup = plan_setup(plan, runner->first_area, count);
     runner->borrowed = count == plan->area_count;
-    runner->run = runner->borrowed ? plan->run : plan->model->open(&runner->setup, why, why_bytes);
-    if (!runner->run) return false;
-    runner->part_count = plan->model->part_count(runner->run);
+    runner->place.run = runner->borrowed ? plan->run : plan->model->open(&runner->setup, why, why_bytes);
+    if (!runner->place.run) return false;
+    runner->place.part_count = plan->model->part_count(runner->place.run);
+    runner->place.scenario_parts = count * runner->place.part_count;
     return true;
 }
 
@@ -66,35 +56,32 @@ static bool take_memory(struct study_runner *runner)
     const struct sweep *sweep = plan->sweep;
     size_t targets = study->target_count, rows = study->rows, dimensions = study->dimensions;
     bool delta = sweep->study.extras & STUDY_DELTA;
-    runner->draws = aligned(sweep->parameter_count, sizeof(model_lanes));
-    runner->values = aligned(sweep->parameter_count, sizeof(model_lanes));
-    runner->parts = aligned(sweep->scenario_count * runner->setup.area_count * runner->part_count, sizeof(model_lanes));
-    runner->measured = aligned(plan->model_figure_count, sizeof(model_lanes));
-    runner->taken = aligned(targets * PLAN_BLOCK_DRAWS_MAX, sizeof *runner->taken);
-    runner->figures = aligned(targets * rows, sizeof(model_lanes));
-    runner->valid = aligned(targets * rows, sizeof *runner->valid);
-    runner->failed = aligned(rows, sizeof *runner->failed);
-    runner->shares = aligned(rows * dimensions, sizeof(model_lanes));
-    runner->share_rows = aligned(rows, sizeof *runner->share_rows);
-    runner->order = aligned(dimensions, sizeof *runner->order);
-    runner->steps = aligned(dimensions, sizeof(model_lanes));
-    runner->centres = aligned(targets, sizeof *runner->centres);
-    runner->edges = delta ? aligned(targets, sizeof *runner->edges) : NULL;
+    if (!row_values_init(&runner->values, plan)) return false;
+    runner->place.parts = row_memory(sweep->scenario_count * runner->place.scenario_parts, sizeof(model_lanes));
+    runner->measured = row_memory(plan->model_figure_count, sizeof(model_lanes));
+    runner->taken = row_memory(targets * PLAN_BLOCK_DRAWS_MAX, sizeof *runner->taken);
+    runner->figures = row_memory(targets * rows, sizeof(model_lanes));
+    runner->valid = row_memory(targets * rows, sizeof *runner->valid);
+    runner->failed = row_memory(rows, sizeof *runner->failed);
+    runner->shares = row_memory(rows * dimensions, sizeof(model_lanes));
+    runner->share_rows = row_memory(rows, sizeof *runner->share_rows);
+    runner->order = row_memory(dimensions, sizeof *runner->order);
+    runner->steps = row_memory(dimensions, sizeof(model_lanes));
+    runner->centres = row_memory(targets, sizeof *runner->centres);
+    runner->edges = delta ? row_memory(targets, sizeof *runner->edges) : NULL;
     if (!runner->share_rows || !runner->shares) return false;
     for (size_t row = 0; row < rows; row++)
         runner->share_rows[row] = (const model_lanes *)runner->shares + row * dimensions;
-    return runner->draws && runner->values && runner->parts && runner->measured && runner->taken && runner->figures &&
-           runner->valid && runner->failed && runner->order && runner->steps && runner->centres &&
-           (runner->edges || !delta);
+    return runner->place.parts && runner->measured && runner->taken && runner->figures && runner->valid &&
+           runner->failed && runner->order && runner->steps && runner->centres && (runner->edges || !delta);
 }
 
 void study_runner_free(struct study_runner *runner)
 {
     if (!runner) return;
-    if (runner->run && !runner->borrowed) runner->plan->model->close(runner->run);
-    free(runner->draws);
-    free(runner->values);
-    free(runner->parts);
+    if (runner->place.run && !runner->borrowed) runner->plan->model->close(runner->place.run);
+    row_values_free(&runner->values);
+    free(runner->place.parts);
     free(runner->measured);
     free(runner->taken);
     free(runner->figures);
@@ -111,56 +98,11 @@ void study_runner_free(struct study_runner *runner)
 
 /* --- one row of a batch --- */
 
-static model_lanes *parts_of(const struct study_runner *runner, size_t scenario)
-{
-    return runner->parts + scenario * runner->setup.area_count * runner->part_count;
-}
-
-static void apply_settings(struct study_runner *runner, const struct sweep_scenario *scenario)
-{
-    const struct sweep *sweep = runner->plan->sweep;
-    memcpy(runner->values, runner->draws, sweep->parameter_count * sizeof *runner->values);
-    for (size_t at = 0; at < scenario->setting_count; at++) {
-        const struct sweep_setting *setting = &scenario->settings[at];
-        for (size_t lane = 0; lane < MODEL_LANES; lane++) runner->values[setting->parameter][lane] = setting->value;
-    }
-}
-
-/* Who may end the work early; stop NULL: nobody. */
-struct stopper {
-    bool (*stop)(void *context);
-    void *context;
-};
-
-static bool is_stopped(const struct stopper *stopper)
-{
-    return stopper->stop != NULL && stopper->stop(stopper->context);
-}
-
-/* Runs all scenarios, and keeps the lanes that failed in any. False: stopped. */
 static bool run_row(struct study_runner *runner, uint32_t row, uint64_t first, const struct stopper *stopper)
 {
-    const struct plan *plan = runner->plan;
-    uint32_t failed = 0;
-    design_row(runner->design, row, first, runner->draws, runner->shares + (size_t)row * runner->study->dimensions);
-    for (size_t scenario = 0; scenario < plan->sweep->scenario_count; scenario++) {
-        if (is_stopped(stopper)) return false;
-        apply_settings(runner, &plan->sweep->scenarios[scenario]);
-        failed |= plan->model->run(runner->run, (const model_lanes *)runner->values, parts_of(runner, scenario));
-    }
-    runner->failed[row] = failed;
-    return true;
-}
-
-static void measure(struct study_runner *runner, size_t column, size_t area)
-{
-    const struct plan *plan = runner->plan;
-    size_t scenarios = plan->sweep->scenario_count, local = area - runner->first_area;
-    bool difference = column >= scenarios;
-    size_t offset = local * runner->part_count, scenario = difference ? column - scenarios + 1 : column;
-    const model_lanes *parts = (const model_lanes *)parts_of(runner, scenario) + offset;
-    const model_lanes *baseline = (const model_lanes *)parts_of(runner, 0) + offset;
-    plan->model->measure(runner->run, local, parts, difference ? baseline : NULL, runner->measured);
+    model_lanes *shares = runner->shares + (size_t)row * runner->study->dimensions;
+    return row_run(&runner->values, runner->plan, runner->design, row, first, shares, &runner->place, stopper,
+                   &runner->failed[row]);
 }
 
 static uint32_t defined_lanes(const double *values)
@@ -183,7 +125,9 @@ static void measure_row(struct study_runner *runner, uint32_t row)
     const struct study_target *targets = runner->study->targets;
     for (size_t at = 0; at < runner->study->target_count; at++) {
         bool same = at > 0 && targets[at].area == targets[at - 1].area && targets[at].column == targets[at - 1].column;
-        if (!same) measure(runner, targets[at].column, targets[at].area);
+        if (!same)
+            row_measure(runner->plan, &runner->place, targets[at].column, targets[at].area - runner->first_area,
+                        runner->measured);
         set_figure(runner, at, row, runner->measured[runner->plan->kept[targets[at].kept]]);
     }
 }
@@ -296,7 +240,7 @@ static void take_row_0(struct study_runner *runner, uint64_t first, size_t offse
 {
     runner->failed[0] = 0;
     for (size_t lane = 0; lane < count; lane++) runner->failed[0] |= (uint32_t)failed[offset + lane] << lane;
-    design_row(runner->design, 0, first, runner->draws, runner->shares);
+    design_row(runner->design, 0, first, runner->values.draws, runner->shares);
     for (size_t target = 0; target < runner->study->target_count; target++) {
         model_lanes values = {0};
         memcpy(values, runner->taken + target * PLAN_BLOCK_DRAWS_MAX + offset, count * sizeof *values);
@@ -342,14 +286,13 @@ static void keep_draws(const struct study_runner *runner, const bool *failed, st
 }
 
 bool study_runner_add(struct study_runner *runner, uint64_t first, const bool *failed, struct node *node,
-                      bool (*stop)(void *context), void *context)
+                      const struct stopper *stopper)
 {
-    const struct stopper stopper = {stop, context};
     if (runner->study->target_count == 0 && node->failed_draws == 0) return true;
     for (size_t offset = 0; offset < node->draws; offset += runner->width) {
         size_t count = node->draws - offset < runner->width ? node->draws - offset : runner->width;
         take_row_0(runner, first + offset, offset, failed, count);
-        if (!run_rows(runner, first + offset, &stopper)) return false;
+        if (!run_rows(runner, first + offset, stopper)) return false;
         add_batch(runner, first + offset, count, node);
     }
     keep_draws(runner, failed, node);

@@ -9,6 +9,7 @@
 #include "design.h"
 #include "node.h"
 #include "plan.h"
+#include "row.h"
 
 struct study_runner;
 
@@ -23,7 +24,7 @@ void study_runner_take(struct study_runner *runner, size_t column, size_t area, 
                        size_t draws);
 
 /* Adds the block whose first draw is `first` to the node, once row 0 of all targets has been taken.
- * failed: [node->draws], draws whose row 0 failed. stop: NULL, or asked before each run of the model; false: it
+ * failed: [node->draws], draws whose row 0 failed. stopper: asked before each run of the model; false: it
  * said so, and the node is not to be used. */
 bool study_runner_add(struct study_runner *runner, uint64_t first, const bool *failed, struct node *node,
-                      bool (*stop)(void *context), void *context);
+                      const struct stopper *stopper);
