@@ -4,6 +4,16 @@
 #include <sqlite3.h>
 #include <string.h>
 
+const struct vfs_fault vfs_faults[VFS_FAULTS] = {
+    {VFS_WRITE, SQLITE_FULL, "full"},
+    {VFS_WRITE | VFS_SYNC, SQLITE_IOERR, "write error"},
+    {VFS_READ, SQLITE_IOERR_READ, "read error"},
+    {VFS_READ, SQLITE_CORRUPT, "corrupt"},
+    {VFS_LOCK, SQLITE_BUSY, "busy"},
+    {VFS_OPEN, SQLITE_CANTOPEN, "cannot open"},
+    {VFS_OPEN | VFS_READ | VFS_WRITE, SQLITE_NOMEM, "no memory"},
+};
+
 struct file {
     sqlite3_file base;
     sqlite3_int64 real[]; /* the file of the layer below, aligned as SQLite does */

@@ -6,6 +6,14 @@
 
 enum vfs_call { VFS_READ = 1, VFS_WRITE = 2, VFS_SYNC = 4, VFS_LOCK = 8, VFS_OPEN = 16 };
 
+/* Every way in which SQLite is told of a disk that fails. */
+#define VFS_FAULTS 7
+extern const struct vfs_fault {
+    unsigned calls; /* enum vfs_call */
+    int code;       /* SQLITE_... */
+    const char *name;
+} vfs_faults[VFS_FAULTS];
+
 /* From now on every database is opened through this layer, until the process ends. */
 void vfs_install(void);
 

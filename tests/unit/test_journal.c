@@ -667,24 +667,11 @@ static void expect_commits(struct bench *bench, int acknowledged, const char *fa
 
 Test(journal, whatever_call_of_the_disk_fails_what_was_acknowledged_is_there)
 {
-    const struct {
-        unsigned calls;
-        int code;
-        const char *name;
-    } faults[] = {
-        {VFS_WRITE, SQLITE_FULL, "full"},
-        {VFS_WRITE | VFS_SYNC, SQLITE_IOERR, "write error"},
-        {VFS_READ, SQLITE_IOERR_READ, "read error"},
-        {VFS_READ, SQLITE_CORRUPT, "corrupt"},
-        {VFS_LOCK, SQLITE_BUSY, "busy"},
-        {VFS_OPEN, SQLITE_CANTOPEN, "cannot open"},
-        {VFS_OPEN | VFS_READ | VFS_WRITE, SQLITE_NOMEM, "no memory"},
-    };
     struct bench *bench = open_bench();
     submit(bench, population); /* for its bytes */
     stop(bench);
     vfs_install();
-    for (size_t row = 0; row < 2 * (sizeof faults / sizeof *faults); row++) {
+    for (size_t row = 0; row < 2 * VFS_FAULTS; row++) {
         const bool lasting = row % 2 == 1;
         bool struck = true;
         for (unsigned at = 1; struck; at++) {
@@ -693,13 +680,13 @@ Test(journal, whatever_call_of_the_disk_fails_what_was_acknowledged_is_there)
             char command[96];
             snprintf(command, sizeof command, "%s/broker.db", bench->directory);
             unlink(command);
-            vfs_arm(faults[row / 2].calls, faults[row / 2].code, at, lasting);
+            vfs_arm(vfs_faults[row / 2].calls, vfs_faults[row / 2].code, at, lasting);
             const int acknowledged = live(bench);
             journal_close(bench->journal);
             broker_free(bench->broker);
             struck = vfs_disarm();
             cr_assert(struck || acknowledged == LIFE_COMMITS, "%s", bench->why);
-            expect_commits(bench, acknowledged, faults[row / 2].name, at);
+            expect_commits(bench, acknowledged, vfs_faults[row / 2].name, at);
             stop(bench);
         }
     }

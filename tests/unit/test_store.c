@@ -554,38 +554,25 @@ static void expect_commits(struct fixture *fixture, int acknowledged, const char
 
 Test(store, whatever_call_of_the_disk_fails_what_was_acknowledged_is_there)
 {
-    const struct {
-        unsigned calls;
-        int code;
-        const char *name;
-    } faults[] = {
-        {VFS_WRITE, SQLITE_FULL, "full"},
-        {VFS_WRITE | VFS_SYNC, SQLITE_IOERR, "write error"},
-        {VFS_READ, SQLITE_IOERR_READ, "read error"},
-        {VFS_READ, SQLITE_CORRUPT, "corrupt"},
-        {VFS_LOCK, SQLITE_BUSY, "busy"},
-        {VFS_OPEN, SQLITE_CANTOPEN, "cannot open"},
-        {VFS_OPEN | VFS_READ | VFS_WRITE, SQLITE_NOMEM, "no memory"},
-    };
     struct fixture fixture;
     char why[STORE_WHY_BYTES], path[96];
     vfs_install();
     set_up(&fixture);
     snprintf(path, sizeof path, "%s/aggregator.db", fixture.folder);
-    for (size_t row = 0; row < 2 * (sizeof faults / sizeof *faults); row++) {
+    for (size_t row = 0; row < 2 * VFS_FAULTS; row++) {
         bool struck = true;
         for (unsigned at = 1; struck; at++) {
             cr_assert_lt(at, 2000);
             store_close(fixture.store);
             unlink(path);
-            vfs_arm(faults[row / 2].calls, faults[row / 2].code, at, row % 2 == 1);
+            vfs_arm(vfs_faults[row / 2].calls, vfs_faults[row / 2].code, at, row % 2 == 1);
             struct store *store = store_open(fixture.folder, why, sizeof why);
             const int acknowledged = live(store);
             store_close(store);
             struck = vfs_disarm();
             cr_assert(struck || acknowledged == LIFE_COMMITS);
             fixture.store = NULL;
-            expect_commits(&fixture, acknowledged, faults[row / 2].name, at);
+            expect_commits(&fixture, acknowledged, vfs_faults[row / 2].name, at);
         }
     }
     tear_down(&fixture);
