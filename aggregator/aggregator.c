@@ -112,12 +112,14 @@ static void fetch(struct step *step, struct entry *entry)
     entry->fetch_due_ms = step->now_ms + FETCH_REPEAT_MS;
 }
 
-/* Fetches at once, or leaves it to the tick after registration. */
+/* Fetches at once, or leaves it to the tick after registration. What was asked for already is due by itself:
+   a worker that tries every few milliseconds must not have a population sent as often. */
 static void want_item(struct step *step, struct entry *entry)
 {
+    if (entry->fetch_due_ms != UINT64_MAX) return;
     bool room = step->effects->count + 2 * AGGREGATOR_ANSWERS_MAX < AGGREGATOR_EFFECTS_MAX;
-    if (step->core->registered && room && entry->fetch_due_ms == UINT64_MAX) fetch(step, entry);
-    else entry->fetch_due_ms = least(entry->fetch_due_ms, step->now_ms);
+    if (step->core->registered && room) fetch(step, entry);
+    else entry->fetch_due_ms = step->now_ms;
 }
 
 static bool population_is_held(const struct aggregator *core, const struct digest *population)
