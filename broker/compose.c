@@ -79,13 +79,6 @@ static uint64_t heartbeat_ms_for(const struct broker *broker, const struct peer 
     return wanted_ms > setup->heartbeat_ms ? wanted_ms : setup->heartbeat_ms;
 }
 
-enum worker_state worker_state_of(const struct worker *worker)
-{
-    if (worker->draining) return WORKER_DRAINING;
-    if (worker->lease_count > 0) return WORKER_BUSY;
-    return worker->lease_limit > 0 ? WORKER_IDLE : WORKER_UNREACHED;
-}
-
 static void fill_worker(const struct worker *worker, uint64_t now_ms, struct worker_status *status)
 {
     *status = (struct worker_status){.state = worker_state_of(worker),

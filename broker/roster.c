@@ -260,3 +260,10 @@ bool worker_is_unfit(const struct worker *worker, const struct digest *sweep, ui
         if (worker->unfit[at].until_ms > now_ms && digest_equal(&worker->unfit[at].sweep, sweep)) return true;
     return false;
 }
+
+enum worker_state worker_state_of(const struct worker *worker)
+{
+    if (worker->draining) return WORKER_DRAINING;
+    if (worker->lease_count > 0) return WORKER_BUSY;
+    return worker->lease_limit > 0 ? WORKER_IDLE : WORKER_UNREACHED;
+}

@@ -97,6 +97,9 @@ void worker_set_unfit(struct worker *worker, const struct digest *sweep, uint64_
 void worker_set_fit(struct worker *worker, const struct digest *sweep); /* that may have been mended */
 bool worker_is_unfit(const struct worker *worker, const struct digest *sweep, uint64_t now_ms);
 
+/* What a client is told that it is doing. */
+enum worker_state worker_state_of(const struct worker *worker);
+
 /* How many leases it takes in all. */
 void roster_limit(struct roster *roster, struct worker *worker, uint64_t limit);
 

@@ -36,6 +36,3 @@ struct broker {
     uint64_t pass;         /* of the sweep that was leased from last: the time of the schedule */
     struct sweep *decoded; /* scratch */
 };
-
-/* What a worker is told to be doing. */
-enum worker_state worker_state_of(const struct worker *worker);
