@@ -1,9 +1,8 @@
 /* goldthread-aggregator: takes partial results in, keeps them, folds them. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "database.h"
 #include "net/flags.h"
 #include "net/http.h"
 #include "net/process.h"
@@ -94,19 +93,6 @@ static int give_up(const char *why)
     return EXIT_FAILED;
 }
 
-/* Makes the folder, and those above it. */
-static bool make_folder(const char *folder)
-{
-    char path[4096];
-    if (snprintf(path, sizeof path, "%s", folder) >= (int)sizeof path) return false;
-    for (char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-        *slash = '\0';
-        mkdir(path, 0700); /* whether it worked shows at the last */
-        *slash = '/';
-    }
-    return mkdir(path, 0700) == 0 || errno == EEXIST;
-}
-
 static bool is_wildcard(const char *endpoint)
 {
     return strncmp(endpoint, "tcp://*:", 8) == 0 || strncmp(endpoint, "tcp://0.0.0.0:", 14) == 0 ||
@@ -118,6 +104,9 @@ static void warn(const struct options *options)
     if (is_wildcard(options->bind) && !options->advertise)
         log_event(LOG_WARNING, "no-address", "endpoint=%s hint=\"say with --advertise where others find it\"",
                   options->bind);
+    const unsigned others = database_folder_open_to(options->state);
+    if (others != 0)
+        log_event(LOG_WARNING, "state-open", "state=%s others=%o hint=\"chmod 0700\"", options->state, others);
 }
 
 static int serve(const struct options *options, const struct keys *keys, int stop_fd)
@@ -199,7 +188,7 @@ int main(int argc, char **argv)
     int stop_fd = process_stop_fd();
     if (stop_fd < 0) return give_up("cannot wait for signals");
     if (options.follow_parent && !process_follow_parent(options.follow_parent)) return give_up("the parent is gone");
-    if (!make_folder(options.state)) return give_up("cannot make the state folder");
+    if (!database_make_folder(options.state)) return give_up("cannot make the state folder");
     warn(&options);
     return serve(&options, keys, stop_fd);
 }

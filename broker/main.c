@@ -458,6 +458,9 @@ static bool open_shell(struct shell *shell, const struct settings *settings, cha
     if (settings->keys != NULL && !net_use_keys(shell->net, settings->keys, why, WHY_BYTES)) return false;
     shell->socket = socket_bind(shell->net, settings->bind, bound, sizeof bound, why, WHY_BYTES);
     if (shell->socket == NULL || !open_http(shell, settings->http, why)) return false;
+    const unsigned others = database_folder_open_to(settings->state);
+    if (others != 0)
+        log_event(LOG_WARNING, "state-open", "state=%s others=%o hint=\"chmod 0700\"", settings->state, others);
     log_event(LOG_INFO, "listening", "endpoint=%s state=%s", bound, settings->state);
     return true;
 }

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "database.h"
@@ -125,27 +124,11 @@ struct journal {
 
 /* Opening */
 
-static bool make_directories(const char *directory)
-{
-    char path[PATH_BYTES];
-    if ((size_t)snprintf(path, sizeof path, "%s", directory) >= sizeof path) {
-        errno = ENAMETOOLONG;
-        return false;
-    }
-    for (char *at = path + 1; *at != 0; at++) {
-        if (*at != '/') continue;
-        *at = 0;
-        if (mkdir(path, 0777) != 0 && errno != EEXIST) return false;
-        *at = '/';
-    }
-    return mkdir(path, 0777) == 0 || errno == EEXIST;
-}
-
 static bool lock_directory(struct journal *journal, const char *directory, char *why, size_t why_bytes)
 {
     char path[PATH_BYTES];
     if ((size_t)snprintf(path, sizeof path, "%s/broker.lock", directory) >= sizeof path) errno = ENAMETOOLONG;
-    else journal->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    else journal->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (journal->lock_fd < 0) {
         snprintf(why, why_bytes, "cannot use the state directory %s: %s", directory, strerror(errno));
         return false;
@@ -207,7 +190,7 @@ struct journal *journal_open(const char *directory, char *why, size_t why_bytes)
     snprintf(why, why_bytes, "out of memory");
     if (journal == NULL) return NULL;
     journal->lock_fd = -1;
-    if (!make_directories(directory))
+    if (!database_make_folder(directory))
         snprintf(why, why_bytes, "cannot make the state directory %s: %s", directory, strerror(errno));
     else if (lock_directory(journal, directory, why, why_bytes) && open_database(journal, directory, why, why_bytes))
         return journal;

@@ -19,6 +19,27 @@ static off_t size_of(const char *path)
     return stat(path, &info) == 0 ? info.st_size : 0;
 }
 
+bool database_make_folder(const char *path)
+{
+    char part[PATH_BYTES];
+    if ((size_t)snprintf(part, sizeof part, "%s", path) >= sizeof part) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    for (char *slash = part + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+        *slash = 0;
+        if (mkdir(part, 0777) != 0 && errno != EEXIST) return false;
+        *slash = '/';
+    }
+    return mkdir(part, S_IRWXU) == 0 || errno == EEXIST;
+}
+
+unsigned database_folder_open_to(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? info.st_mode & S_IRWXO : 0;
+}
+
 bool database_may_open(const char *path, char *why, size_t why_bytes)
 {
     char log[PATH_BYTES];

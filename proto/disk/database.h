@@ -6,6 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Makes the folder of a database, for its owner alone, and those above it as any other; one that is there stays as it
+ * is. False: it cannot be made; errno says why. */
+bool database_make_folder(const char *path);
+
+/* What users beside the owner and its group may do in a folder, as the last digit of its mode; 0: nothing. */
+unsigned database_folder_open_to(const char *path);
+
 /* Takes one line about one damage; `line` is borrowed. */
 typedef void database_tell(void *context, const char *line);
 

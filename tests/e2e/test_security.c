@@ -84,6 +84,48 @@ static unsigned mode_of(const char *path)
     return info.st_mode & 07777;
 }
 
+/* Starts a server on a folder of state, waits until it is ready, ends it: its log, which the caller frees. */
+static char *log_of_a_life(const char *program, const char *state, const char *ready)
+{
+    char endpoint[512], broker[512], path[128], *log = NULL;
+    const bool calls = strcmp(program, "goldthread-aggregator") == 0;
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/e", place_path());
+    snprintf(broker, sizeof broker, "ipc://%s/nobody", place_path());
+    snprintf(path, sizeof path, "%s/%s.err", place_path(), program);
+    unlink(path); /* of the life before */
+    pid_t pid = start_program(
+        program, program, CASE("--bind", endpoint, "--state", state, calls ? "--broker" : NULL, calls ? broker : NULL));
+    for (int waited_ms = 0; !(log = read_text(path)) || !strstr(log, ready);) {
+        free(log);
+        cr_assert(keep_waiting(&waited_ms), "%s is not ready", program);
+    }
+    free(log);
+    kill(pid, SIGTERM);
+    cr_assert_eq(wait_program(pid), 0);
+    return read_text(path);
+}
+
+Test(security, a_server_makes_its_state_folder_private_and_says_when_one_is_open_to_others)
+{
+    static const struct {
+        const char *program, *ready, *parent, *state;
+    } rows[] = {{"goldthread-broker", " listening ", "b", "b/state"},
+                {"goldthread-aggregator", " ready ", "a", "a/state"}};
+    umask(022);
+    for (size_t at = 0; at < sizeof rows / sizeof *rows; at++) {
+        char *log = log_of_a_life(rows[at].program, rows[at].state, rows[at].ready);
+        cr_expect_eq(mode_of(rows[at].state), 0700);
+        cr_expect_eq(mode_of(rows[at].parent), 0755, "others may have folders beside it");
+        cr_expect_null(strstr(log, "state-open"), "%s", log);
+        free(log);
+        cr_assert_eq(chmod(rows[at].state, 0755), 0);
+        log = log_of_a_life(rows[at].program, rows[at].state, rows[at].ready);
+        cr_expect_not_null(strstr(log, "state-open"), "%s", log);
+        cr_expect_eq(mode_of(rows[at].state), 0755, "it is not ours to change");
+        free(log);
+    }
+}
+
 Test(security, keygen_makes_a_private_folder_and_never_writes_over_a_key)
 {
     static const char *const files[] = {"server.key",
