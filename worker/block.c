@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "design.h"
 #include "row.h"
 #include "study_runner.h"
@@ -61,14 +62,14 @@ static bool open_slice(const struct plan *plan, struct slice *slice, size_t firs
     slice->first_area = first;
     slice->setup = plan_setup(plan, first, count);
     slice->borrowed = count == plan->area_count;
-    slice->run = slice->borrowed ? plan->run : plan->model->open(&slice->setup, why, why_bytes);
+    slice->run = slice->borrowed ? plan->run : call_open(plan->model, &slice->setup, why, why_bytes);
     return slice->run != NULL;
 }
 
 static bool open_slices(struct block_runner *runner, char *why, size_t why_bytes)
 {
     const struct plan *plan = runner->plan;
-    runner->part_count = plan->model->part_count(plan->run);
+    runner->part_count = call_part_count(plan->model, plan->run);
     size_t areas = areas_per_slice(runner);
     size_t slices = (plan->area_count + areas - 1) / areas;
     runner->scenario_parts = areas * runner->part_count;
@@ -139,7 +140,7 @@ void block_runner_free(struct block_runner *runner)
     if (!runner) return;
     for (size_t at = 0; at < runner->slice_count; at++) {
         struct slice *slice = &runner->slices[at];
-        if (slice->run && !slice->borrowed) runner->plan->model->close(slice->run);
+        if (slice->run && !slice->borrowed) call_close(runner->plan->model, slice->run);
     }
     study_runner_free(runner->study);
     design_free(runner->design);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
+
 void *row_memory(size_t count, size_t bytes)
 {
     enum { CACHE_LINE = 64 };
@@ -45,8 +47,8 @@ bool row_run(const struct row_values *scratch, const struct plan *plan, const st
     for (size_t scenario = 0; scenario < plan->sweep->scenario_count; scenario++) {
         if (stopper_says_stop(stopper)) return false;
         apply_settings(scratch, plan->sweep, &plan->sweep->scenarios[scenario]);
-        *failed |= plan->model->run(place->run, (const model_lanes *)scratch->values,
-                                    place->parts + scenario * place->scenario_parts);
+        *failed |= call_run(plan->model, place->run, (const model_lanes *)scratch->values,
+                            place->parts + scenario * place->scenario_parts);
     }
     return true;
 }
@@ -58,6 +60,6 @@ void row_measure(const struct plan *plan, const struct row_place *place, size_t 
     bool difference = column >= scenarios;
     size_t scenario = difference ? column - scenarios + 1 : column;
     const model_lanes *parts = (const model_lanes *)place->parts + offset;
-    plan->model->measure(place->run, area, parts + scenario * place->scenario_parts, difference ? parts : NULL,
-                         measured);
+    call_measure(plan->model, place->run, area, parts + scenario * place->scenario_parts, difference ? parts : NULL,
+                 measured);
 }

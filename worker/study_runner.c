@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "gather.h"
 
 struct study_runner {
@@ -42,9 +43,9 @@ static bool open_run(struct study_runner *runner, char *why, size_t why_bytes)
     size_t count = study->targets[study->target_count - 1].area - runner->first_area + 1;
     runner->setup = plan_setup(plan, runner->first_area, count);
     runner->borrowed = count == plan->area_count;
-    runner->place.run = runner->borrowed ? plan->run : plan->model->open(&runner->setup, why, why_bytes);
+    runner->place.run = runner->borrowed ? plan->run : call_open(plan->model, &runner->setup, why, why_bytes);
     if (!runner->place.run) return false;
-    runner->place.part_count = plan->model->part_count(runner->place.run);
+    runner->place.part_count = call_part_count(plan->model, runner->place.run);
     runner->place.scenario_parts = count * runner->place.part_count;
     return true;
 }
@@ -79,7 +80,7 @@ static bool take_memory(struct study_runner *runner)
 void study_runner_free(struct study_runner *runner)
 {
     if (!runner) return;
-    if (runner->place.run && !runner->borrowed) runner->plan->model->close(runner->place.run);
+    if (runner->place.run && !runner->borrowed) call_close(runner->plan->model, runner->place.run);
     row_values_free(&runner->values);
     free(runner->place.parts);
     free(runner->measured);

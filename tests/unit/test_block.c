@@ -2,6 +2,7 @@
 #include "block.h"
 
 #include <criterion/criterion.h>
+#include <fenv.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -391,4 +392,79 @@ Test(block, areas_in_slices_give_the_same_as_one_by_one)
     node_free(node);
     block_runner_free(runner);
     plan_free(plan);
+}
+
+/* --- a model that changes how its thread computes --- */
+
+/* The linear model, which leaves the processor rounding upwards after every call. */
+static struct model_run *open_upward(const struct model_setup *setup, char *reason, size_t reason_bytes)
+{
+    fesetround(FE_UPWARD);
+    return linear_model()->open(setup, reason, reason_bytes);
+}
+
+static void close_upward(struct model_run *run)
+{
+    linear_model()->close(run);
+    fesetround(FE_UPWARD);
+}
+
+static const struct model_figure *list_upward(const struct model_run *run, size_t *figure_count)
+{
+    fesetround(FE_UPWARD);
+    return linear_model()->figures(run, figure_count);
+}
+
+static size_t count_upward(const struct model_run *run)
+{
+    fesetround(FE_UPWARD);
+    return linear_model()->part_count(run);
+}
+
+static uint32_t run_upward(struct model_run *run, const model_lanes *values, model_lanes *parts)
+{
+    const uint32_t failed = linear_model()->run(run, values, parts);
+    fesetround(FE_UPWARD);
+    return failed;
+}
+
+static void measure_upward(const struct model_run *run, size_t area, const model_lanes *parts, const model_lanes *minus,
+                           model_lanes *out)
+{
+    linear_model()->measure(run, area, parts, minus, out);
+    fesetround(FE_UPWARD);
+}
+
+static struct plan *make_upward_plan(void)
+{
+    static struct model model;
+    model = *linear_model();
+    model.open = open_upward;
+    model.close = close_upward;
+    model.figures = list_upward;
+    model.part_count = count_upward;
+    model.run = run_upward;
+    model.measure = measure_upward;
+    struct plan *plan = plan_new(&sweep, population, &model, why, sizeof why);
+    cr_assert_not_null(plan, "%s", why);
+    return plan;
+}
+
+Test(block, a_model_that_leaves_another_rounding_behind_changes_no_bit)
+{
+    linear_sweep(&sweep, 600);
+    struct plan *plan = make_plan(), *upward = make_upward_plan();
+    cr_expect_eq(fegetround(), FE_TONEAREST, "after the plan");
+    struct block_runner *runner = make_runner(plan), *other = make_runner(upward);
+    cr_expect_eq(fegetround(), FE_TONEAREST, "after the runner");
+    struct buffer expected = run_bytes(runner, 0), bytes = run_bytes(other, 0);
+    cr_expect_eq(fegetround(), FE_TONEAREST, "after the block");
+    cr_expect(same_bytes(&expected, &bytes));
+    buffer_free(&expected);
+    buffer_free(&bytes);
+    block_runner_free(runner);
+    block_runner_free(other);
+    plan_free(plan);
+    plan_free(upward);
+    cr_expect_eq(fegetround(), FE_TONEAREST, "after the end");
 }

@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <fenv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,19 @@ Test(plugin, an_object_that_stays_is_not_taken_for_the_next_one)
     cr_assert_not_null(plugin, "%s", why);
     cr_expect_eq(plugin->model.parameter_count, 2);
     plugin_close(plugin);
+}
+
+/* An object linked by -ffast-math does the like when it is loaded. */
+Test(plugin, what_a_file_does_to_the_arithmetic_ends_with_its_loading)
+{
+    const char *text = "#include <fenv.h>\n#include <goldthread/model.h>\n"
+                       "__attribute__((constructor)) static void loaded(void) { fesetround(FE_UPWARD); }\n"
+                       "__attribute__((destructor)) static void unloaded(void) { fesetround(FE_UPWARD); }\n"
+                       "const struct model *goldthread_model(uint32_t abi)\n"
+                       "{\n    fesetround(FE_DOWNWARD);\n    return (void)abi, (const struct model *)0;\n}\n";
+    compile(text, "-lm", "rounds.so");
+    expect_refused("rounds.so", "does not offer a model of ABI 1");
+    cr_expect_eq(fegetround(), FE_TONEAREST);
 }
 
 Test(plugin, what_is_no_model_is_refused_in_one_line)

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "call.h"
 #include "digest.h"
 #include "fault.h"
 #include "registry.h"
@@ -140,6 +141,7 @@ static void *load(struct span bytes, const struct reason *reason)
     if (fd < 0) refuse(reason, "no memory to load it: %s", strerror(errno));
     else if (!choose_path(fd, taken, &count, path, sizeof path)) refuse(reason, "no descriptor is free to load it");
     else if (!(handle = dlopen(path, RTLD_NOW | RTLD_LOCAL))) refuse(reason, "%s", loader_says(path));
+    call_ended();
     while (count > 0)
         if (taken[--count] >= 0) close(taken[count]);
     if (fd >= 0) close(fd);
@@ -162,6 +164,7 @@ static bool ask(struct plugin *plugin, const struct reason *reason)
     if (symbol == NULL) return refuse(reason, "it does not export %s()", MODEL_SYMBOL);
     memcpy(&offer_model, &symbol, sizeof offer_model); /* POSIX lets it be a function; ISO C has no cast for that */
     const struct model *offer = offer_model(MODEL_ABI);
+    call_ended();
     if (!check_offer(offer, reason)) return false;
     char hex[DIGEST_HEX_BYTES];
     digest_to_hex(&plugin->digest, hex);
@@ -213,6 +216,7 @@ void plugin_close(struct plugin *plugin)
 {
     if (plugin == NULL) return;
     if (plugin->handle != NULL) dlclose(plugin->handle);
+    call_ended();
     buffer_free(&plugin->bytes);
     free(plugin);
 }

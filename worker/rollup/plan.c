@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "message.h"
 #include "node.h"
 #include "population.h"
@@ -268,7 +269,7 @@ static bool check_figures(const struct plan *plan, const struct complaint *compl
 {
     const struct model *model = plan->model;
     bool seen[MODEL_MEASURES_MAX][MODEL_YEARS_MAX + 1] = {{false}};
-    const size_t parts = model->part_count(plan->run);
+    const size_t parts = call_part_count(model, plan->run);
     if (parts == 0 || parts > MODEL_PARTS_MAX)
         return complain(complaint, "model %s has %zu parts; allowed are 1 to %u", model->name, parts, MODEL_PARTS_MAX);
     for (size_t at = 0; at < plan->model_figure_count; at++) {
@@ -287,7 +288,7 @@ static bool check_figures(const struct plan *plan, const struct complaint *compl
 
 static bool choose_figures(struct plan *plan, const struct complaint *complaint)
 {
-    plan->figures = plan->model->figures(plan->run, &plan->model_figure_count);
+    plan->figures = call_figures(plan->model, plan->run, &plan->model_figure_count);
     if (plan->figures == NULL) plan->model_figure_count = 0;
     if (!check_figures(plan, complaint)) return false;
     plan->kept = malloc((plan->model_figure_count + 1) * sizeof *plan->kept);
@@ -405,7 +406,7 @@ struct model_setup plan_setup(const struct plan *plan, size_t first, size_t coun
 static bool open_run(struct plan *plan, const struct complaint *complaint)
 {
     plan->setup = plan_setup(plan, 0, plan->area_count);
-    plan->run = plan->model->open(&plan->setup, complaint->why, complaint->why_bytes);
+    plan->run = call_open(plan->model, &plan->setup, complaint->why, complaint->why_bytes);
     if (plan->run != NULL) return true;
     complaint->why[complaint->why_bytes - 1] = '\0'; /* in case the model does not end it */
     if (complaint->why[0] != '\0') return false;
@@ -446,7 +447,7 @@ struct plan *plan_new(struct sweep *sweep, const struct population *population, 
 void plan_free(struct plan *plan)
 {
     if (!plan) return;
-    if (plan->run) plan->model->close(plan->run);
+    if (plan->run) call_close(plan->model, plan->run);
     study_free(&plan->study);
     free(plan->answers);
     free(plan->areas);
