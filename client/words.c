@@ -10,7 +10,8 @@
 
 #include "utf8.h"
 
-#define WORD_BYTES_MAX 64
+#define WORD_BYTES_MAX   64
+#define WORD_BEGIN_BYTES 3 /* that a word is told by */
 
 static size_t least(size_t a, size_t b)
 {
@@ -34,6 +35,32 @@ size_t word_distance(const char *a, const char *b)
     return cost[rows][columns];
 }
 
+static int fold(char letter)
+{
+    return letter == '-' || letter == ' ' ? '_' : tolower((unsigned char)letter);
+}
+
+static bool begins(const char *word, const char *text)
+{
+    while (*text && fold(*text) == fold(*word)) text++, word++;
+    return *text == '\0';
+}
+
+/* The only word that begins so, or NULL. */
+static const char *find_longer(const char *text, const char *(*word_at)(const void *context, size_t at),
+                               const void *context, size_t count)
+{
+    const char *found = NULL;
+    if (strlen(text) < WORD_BEGIN_BYTES) return NULL;
+    for (size_t at = 0; at < count; at++) {
+        const char *word = word_at(context, at);
+        if (!begins(word, text)) continue;
+        if (found) return NULL;
+        found = word;
+    }
+    return found;
+}
+
 const char *word_nearest(const char *text, const char *(*word_at)(const void *context, size_t at), const void *context,
                          size_t count)
 {
@@ -46,7 +73,7 @@ const char *word_nearest(const char *text, const char *(*word_at)(const void *co
         best = distance;
         nearest = word;
     }
-    return nearest;
+    return nearest ? nearest : find_longer(text, word_at, context, count);
 }
 
 bool word_is_text(const char *text)
@@ -54,11 +81,6 @@ bool word_is_text(const char *text)
     for (const char *at = text; *at; at++)
         if ((unsigned char)*at < ' ' || *at == 0x7f) return false;
     return utf8_prefix(text, strlen(text)) == strlen(text);
-}
-
-static int fold(char letter)
-{
-    return letter == '-' || letter == ' ' ? '_' : tolower((unsigned char)letter);
 }
 
 bool word_matches(const char *text, const char *word)

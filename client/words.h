@@ -11,7 +11,7 @@
  * other. Words of 64 bytes or more count as far apart. */
 size_t word_distance(const char *a, const char *b);
 
-/* The word most like `text`, or NULL when none is close. word_at(context, k) gives word k. */
+/* The word most like `text`, else the only one that begins with it, or NULL. word_at(context, k) gives word k. */
 const char *word_nearest(const char *text, const char *(*word_at)(const void *context, size_t at), const void *context,
                          size_t count);
 

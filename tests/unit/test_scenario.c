@@ -244,6 +244,8 @@ Test(scenario, wrong_keys_are_shown_with_the_nearest_one)
         {GOOD "uncertain: {effect.hours: {triangle: [0, 1, 2]}}\n", "4:28", "did you mean `triangular`?"},
         {GOOD "uncertain: {effect.hours: {uniform: {lo: 0, high: 1}}}\n", "4:38", "it takes low, high"},
         {GOOD "design: {method: soboll}\n", "4:18", "did you mean `sobol`?"},
+        {GOOD "design: latin\n", "4:9", "did you mean `latin-hypercube`?"},
+        {GOOD "design: one_at_time\n", "4:9", "did you mean `one-at-a-time`?"},
         {GOOD "design: gird\n", "4:9", "did you mean `grid`?"},
         {GOOD "outputs: {areas: [england, regions]}\n", "4:28", "did you mean `region`?"},
         {GOOD "outputs: {by: [quintiles]}\n", "4:16", "did you mean `quintile`?"},

@@ -10,7 +10,7 @@
 
 struct design;
 
-/* "one_at_a_time": as files and results name them. */
+/* "one-at-a-time": as files and results name them. */
 extern const char *const design_method_names[DESIGN_METHOD_COUNT];
 
 /* Prepares quantile functions and tables. Borrows the sweep. NULL: `why` says why, out of memory or a
