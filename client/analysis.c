@@ -170,13 +170,18 @@ static void read_correlations(struct reader *reader, const struct yaml_node *nod
               SWEEP_CORRELATIONS_MAX);
         return;
     }
-    reader->out->design_line = node->line;
-    reader->out->design_column = node->column;
     for (const struct yaml_node *item = node->first; item; item = item->next) read_correlation(reader, item);
     qsort(sweep->correlations, sweep->correlation_count, sizeof *sweep->correlations, order_pairs);
 }
 
 /* --- sensitivity --- */
+
+static bool is_kept(const struct sweep *sweep, const char *measure)
+{
+    for (uint32_t at = 0; at < sweep->measure_count; at++)
+        if (strcmp(sweep->measures[at], measure) == 0) return true;
+    return sweep->measure_count == 0;
+}
 
 /* In the order of the model, so that the same study is the same sweep. */
 static void add_study_measure(struct reader *reader, const struct yaml_node *node, const char *name)
@@ -185,6 +190,9 @@ static void add_study_measure(struct reader *reader, const struct yaml_node *nod
     struct sweep_study *study = &reader->sweep->study;
     char asked[SWEEP_THRESHOLDS_MAX + 1][32];
     uint32_t count = 0;
+    if (!is_kept(reader->sweep, name))
+        fault(reader, node, "`%s` is to be studied, but the measures of `outputs` leave it out; name it there too",
+              name);
     for (size_t at = 0; at < model->measure_count; at++) {
         bool wanted = strcmp(model->measures[at].name, name) == 0;
         for (uint32_t old = 0; old < study->measure_count; old++)
@@ -240,7 +248,7 @@ static void read_sensitivity(struct reader *reader, const struct yaml_node *node
 static enum area_level level_of_code(const char *code)
 {
     if (strcmp(code, "E92000001") == 0) return AREA_ENGLAND;
-    if (strncmp(code, "E1200000", 8) == 0) return AREA_REGION;
+    if (strncmp(code, "E1200000", 8) == 0 && code[8] >= '1' && code[8] <= '9' && code[9] == '\0') return AREA_REGION;
     return strlen(code) == 3 ? AREA_AUTHORITY : AREA_SCHOOL;
 }
 
@@ -336,19 +344,24 @@ static void read_discover(struct reader *reader, const struct yaml_node *node)
 
 /* What the file leaves to the defaults has no place of its own: its faults are shown where the first question is that
  * brings them about. */
-static void choose_places(struct reader *reader, const struct yaml_node *root)
+static void note_places(struct reader *reader)
 {
-    static const char *const keys[] = {"sensitivity", "stop", "discover", "compare"};
-    struct scenario_file *out = reader->out;
+    static const char *const parts[SCENARIO_PARTS] = {
+        [SCENARIO_DESIGN] = "design", [SCENARIO_OUTPUTS] = "outputs", [SCENARIO_CORRELATIONS] = "correlations",
+        [SCENARIO_STOP] = "stop",     [SCENARIO_COMPARE] = "compare", [SCENARIO_STUDY] = "sensitivity"};
+    static const char *const questions[] = {"sensitivity", "stop", "discover", "compare"};
     const struct yaml_node *first = NULL;
-    for (size_t at = 0; at < COUNT_OF(keys) && !first; at++) first = value_of(root, keys[at]);
-    if (first && !value_of(root, "outputs")) out->outputs_line = first->line, out->outputs_column = first->column;
-    if (first && !value_of(root, "design")) out->design_line = first->line, out->design_column = first->column;
+    for (size_t at = 0; at < COUNT_OF(questions) && !first; at++) first = value_of(reader->root, questions[at]);
+    for (int part = 0; part < SCENARIO_PARTS; part++) {
+        const struct yaml_node *node =
+            part == SCENARIO_EXCEED ? value_in(reader, "outputs", "exceed") : value_of(reader->root, parts[part]);
+        reader->out->places[part] = place_of(node ? node : first);
+    }
 }
 
 void analysis_read(struct reader *reader, const struct yaml_node *root)
 {
-    choose_places(reader, root);
+    note_places(reader);
     const struct yaml_node *correlations = value_of(root, "correlations"), *sensitivity = value_of(root, "sensitivity");
     const struct yaml_node *stop = value_of(root, "stop"), *compare = value_of(root, "compare");
     const struct yaml_node *discover = value_of(root, "discover");
@@ -361,19 +374,74 @@ void analysis_read(struct reader *reader, const struct yaml_node *root)
 
 /* --- what follows from the rest --- */
 
-static void fix_draws(struct reader *reader, bool draws_given)
+#define SAMPLING "random, sobol, latin-hypercube, saltelli, derivative or shapley"
+
+static bool has_levels(enum design_method method)
+{
+    return method == DESIGN_GRID || method == DESIGN_MORRIS;
+}
+
+static bool is_sampled(const struct sweep *sweep)
+{
+    return sweep_can_extend(sweep) || sweep->method == DESIGN_LATIN_HYPERCUBE;
+}
+
+/* A fault at a node, or at the design when the file does not have the node. */
+static void refuse(struct reader *reader, const struct yaml_node *node, const char *what)
+{
+    const struct scenario_place place = node ? place_of(node) : reader->out->places[SCENARIO_DESIGN];
+    fault_at(reader, place.line, place.column, "%s", what);
+}
+
+/* A detail that the design does not have: refused, but left out when the command line has put this design in the place
+ * of the one that the detail was written for. */
+static void drop_detail(struct reader *reader, const struct yaml_node *node, bool replaced, const char *key,
+                        const char *designs)
+{
+    const char *name = design_method_names[reader->sweep->method];
+    if (!node) return;
+    if (replaced) note(reader, "--design %s leaves out `%s`, which is for %s", name, key, designs);
+    else fault(reader, node, "the design %s has no `%s`; it is allowed with %s", name, key, designs);
+}
+
+static void check_details(struct reader *reader, bool replaced)
 {
     struct sweep *sweep = reader->sweep;
+    const struct yaml_node *second = value_in(reader, "design", "second_order");
+    if (!second) second = value_in(reader, "sensitivity", "second_order");
+    if (!has_levels(sweep->method)) {
+        drop_detail(reader, value_in(reader, "design", "levels"), replaced, "levels", "grid or morris");
+        sweep->design_levels = 0;
+    } else if (sweep->design_levels == 0) {
+        sweep->design_levels = ANALYSIS_LEVELS;
+    }
+    if (!is_sampled(sweep)) {
+        drop_detail(reader, value_in(reader, "design", "replicates"), replaced, "replicates", SAMPLING);
+        sweep->groups = 0;
+    }
+    if (sweep->study.extras & STUDY_SECOND_ORDER && sweep->method != DESIGN_SALTELLI) {
+        drop_detail(reader, second, replaced, "second_order", "saltelli");
+        sweep->study.extras &= ~(uint32_t)STUDY_SECOND_ORDER;
+    }
+}
+
+static void fix_draws(struct reader *reader, const struct scenario_overrides *overrides)
+{
+    struct sweep *sweep = reader->sweep;
+    bool given = overrides->draws || value_in(reader, "design", "draws");
     uint64_t asked = sweep->draws, own = design_draw_count(sweep);
+    const struct scenario_place place = reader->out->places[SCENARIO_DESIGN];
     if (own == UINT64_MAX)
-        fault_at(reader, reader->out->design_line, reader->out->design_column,
+        fault_at(reader, place.line, place.column,
                  "a grid of %u levels in %u parameters has more than %" PRIu64
                  " draws; allowed are fewer levels, or fewer parameters under `uncertain`",
                  sweep->design_levels, sweep_dimensions(sweep), SWEEP_DRAWS_MAX);
     else if (own > 0) sweep->draws = own;
-    if (sweep->method == DESIGN_MORRIS && !draws_given) sweep->draws = ANALYSIS_TRAJECTORIES;
-    if (own && draws_given && sweep->method != DESIGN_POINT && asked != sweep->draws)
-        note(reader, "this design has %" PRIu64 " draws; %" PRIu64 " were asked for", sweep->draws, asked);
+    if (sweep->method == DESIGN_MORRIS && !given) sweep->draws = ANALYSIS_TRAJECTORIES;
+    bool any = sweep->method == DESIGN_POINT && overrides->design; /* any file can be run as a point */
+    if (own && given && !any && asked != sweep->draws)
+        note(reader, "the design %s has %" PRIu64 " draw%s; %" PRIu64 " were asked for",
+             design_method_names[sweep->method], sweep->draws, sweep->draws == 1 ? "" : "s", asked);
 }
 
 static void drop_fixed_correlations(struct reader *reader)
@@ -390,44 +458,44 @@ static void drop_fixed_correlations(struct reader *reader)
     sweep->correlation_count = kept;
 }
 
-static void refuse(struct reader *reader, const char *what)
+static void check_stop(struct reader *reader)
 {
-    fault_at(reader, reader->out->design_line, reader->out->design_column, "%s", what);
+    const struct sweep *sweep = reader->sweep;
+    const struct yaml_node *stop = value_of(reader->root, "stop"), *top = value_in(reader, "stop", "top");
+    if (sweep->stop.kind == STOP_NEVER) return;
+    if (!sweep_can_extend(sweep))
+        refuse(reader, stop,
+               "`stop` needs a design that may end anywhere: random, sobol, saltelli, derivative or shapley");
+    if (sweep->groups == 1) refuse(reader, stop, "`stop` needs intervals, and so at least 2 replicates");
+    if (sweep->stop.kind != STOP_RANKING) return;
+    if (sweep->method != DESIGN_SALTELLI && sweep->method != DESIGN_SHAPLEY)
+        refuse(reader, top, "`stop` by `top` ranks drivers, which needs the design saltelli or shapley");
+    if (sweep->stop.top >= sweep_dimensions(sweep))
+        fault(reader, top, "`top` of `stop` is %u; allowed is fewer than the %u parameters that are drawn",
+              sweep->stop.top, sweep_dimensions(sweep));
 }
 
 static void check_design(struct reader *reader)
 {
     const struct sweep *sweep = reader->sweep;
     enum design_method method = sweep->method;
-    bool sampled = sweep_can_extend(sweep) || method == DESIGN_LATIN_HYPERCUBE;
-    bool drawn = sweep_dimensions(sweep) > 0;
-    if (!drawn && method != DESIGN_POINT && sweep->study.measure_count > 0)
-        refuse(reader, "sensitivity to nothing: no parameter is drawn; give some a distribution under `uncertain`");
-    if (sweep->study.extras & STUDY_SECOND_ORDER && method != DESIGN_SALTELLI)
-        refuse(reader, "second_order needs the design saltelli");
-    if (sweep->study.extras & STUDY_DELTA && !sampled)
-        refuse(reader,
-               "delta needs a design that samples: random, sobol, latin-hypercube, saltelli, derivative or shapley");
+    const struct scenario_place study = reader->out->places[SCENARIO_STUDY];
+    if (sweep_dimensions(sweep) == 0 && method != DESIGN_POINT && sweep->study.measure_count > 0)
+        fault_at(reader, study.line, study.column,
+                 "sensitivity to nothing: no parameter is drawn; give some a distribution under `uncertain`");
+    if (sweep->study.extras & STUDY_DELTA && !is_sampled(sweep))
+        refuse(reader, value_in(reader, "sensitivity", "delta"), "delta needs a design that samples: " SAMPLING);
     if (sweep->correlation_count > 0 && method == DESIGN_SALTELLI)
-        refuse(reader, "saltelli needs independent parameters: its S1 and ST do not add up under correlation. Use the "
-                       "design shapley, or leave out `correlations`");
-    if (sweep->stop.kind != STOP_NEVER && !sweep_can_extend(sweep))
-        refuse(reader, "`stop` needs a design that may end anywhere: random, sobol, saltelli, derivative or shapley");
-    if (sweep->stop.kind == STOP_RANKING && method != DESIGN_SALTELLI && method != DESIGN_SHAPLEY)
-        refuse(reader, "`stop` by `top` ranks drivers, which needs the design saltelli or shapley");
-    if (sweep->stop.kind == STOP_RANKING && sweep->stop.top >= sweep_dimensions(sweep))
-        fault_at(reader, reader->out->design_line, reader->out->design_column,
-                 "`top` of `stop` is %u; allowed is fewer than the %u parameters that are drawn", sweep->stop.top,
-                 sweep_dimensions(sweep));
+        refuse(reader, value_of(reader->root, "correlations"),
+               "saltelli needs independent parameters: its S1 and ST do not add up under correlation. Use the "
+               "design shapley, or leave out `correlations`");
     if (sweep->keep_draws && sweep->study.measure_count == 0)
-        fault_at(reader, reader->out->outputs_line, reader->out->outputs_column,
-                 "`draws: keep` keeps the studied figures of each draw: name their measures under `sensitivity`");
-    if (sweep->discover.measure[0] && !sampled)
-        refuse(reader,
-               "`discover` needs a design that samples: random, sobol, latin-hypercube, saltelli, derivative or "
-               "shapley");
+        refuse(reader, value_in(reader, "outputs", "draws"),
+               "`draws: keep` keeps the studied figures of each draw: name their measures under `sensitivity`");
+    if (sweep->discover.measure[0] && !is_sampled(sweep))
+        refuse(reader, value_of(reader->root, "discover"), "`discover` needs a design that samples: " SAMPLING);
     if (sweep->design_levels % 2 != 0 && method == DESIGN_MORRIS)
-        refuse(reader, "the levels of a Morris design must be even");
+        refuse(reader, value_in(reader, "design", "levels"), "the levels of a Morris design must be even");
 }
 
 /* A design of several runs a draw that nobody looks at is a plain one. */
@@ -443,31 +511,30 @@ static void note_idle_design(struct reader *reader)
  * refused, so that any file can be run as a point. */
 static void leave_out_draws(struct reader *reader)
 {
-    struct sweep *sweep = reader->sweep;
-    bool asked = sweep->study.measure_count > 0 || sweep->correlation_count > 0;
-    sweep->study = (struct sweep_study){0};
-    sweep->stop = (struct sweep_stop){0};
-    sweep->discover = (struct sweep_threshold){0};
-    sweep->correlation_count = sweep->keep_draws = 0;
-    if (asked) note(reader, "a point has no draws: sensitivity, correlations, stop and discover are left out");
+    bool studies = scenario_leave_out(reader->sweep, SCENARIO_STUDY);
+    bool correlates = scenario_leave_out(reader->sweep, SCENARIO_CORRELATIONS);
+    if (studies || correlates)
+        note(reader, "a point has no draws: sensitivity, correlations, stop and discover are left out");
 }
 
-void analysis_finish(struct reader *reader, bool draws_given)
+static void note_small_delta(struct reader *reader)
 {
-    struct sweep *sweep = reader->sweep;
-    bool leveled = sweep->method == DESIGN_GRID || sweep->method == DESIGN_MORRIS;
-    if (!leveled) sweep->design_levels = 0;
-    else if (sweep->design_levels == 0) sweep->design_levels = ANALYSIS_LEVELS;
-    if (sweep->method == DESIGN_POINT) leave_out_draws(reader);
-    drop_fixed_correlations(reader);
-    fix_draws(reader, draws_given);
-    check_design(reader);
-    note_idle_design(reader);
+    const struct sweep *sweep = reader->sweep;
     if (sweep->study.extras & STUDY_DELTA && sweep->draws < ANALYSIS_DELTA_DRAWS)
         note(reader, "delta of %" PRIu64 " draws is too small by up to 0.1; it settles from %u draws on", sweep->draws,
              ANALYSIS_DELTA_DRAWS);
-    bool intervals =
-        sweep->study.measure_count > 0 && (sweep_can_extend(sweep) || sweep->method == DESIGN_LATIN_HYPERCUBE);
-    if (sweep->groups == 0 && intervals) sweep->groups = ANALYSIS_GROUPS;
-    if (!sweep_can_extend(sweep) && sweep->method != DESIGN_LATIN_HYPERCUBE) sweep->groups = 0;
+}
+
+void analysis_finish(struct reader *reader, const struct scenario_overrides *overrides)
+{
+    struct sweep *sweep = reader->sweep;
+    check_details(reader, overrides->design != NULL);
+    if (sweep->method == DESIGN_POINT) leave_out_draws(reader);
+    drop_fixed_correlations(reader);
+    fix_draws(reader, overrides);
+    check_stop(reader);
+    check_design(reader);
+    note_idle_design(reader);
+    note_small_delta(reader);
+    if (sweep->groups == 0 && sweep->study.measure_count > 0 && is_sampled(sweep)) sweep->groups = ANALYSIS_GROUPS;
 }

@@ -19,5 +19,6 @@ void analysis_read_outputs(struct reader *reader, const struct yaml_node *output
 void analysis_read(struct reader *reader, const struct yaml_node *root);
 
 /* Sets what follows from the rest, once the command line has had its say: draws of designs that have a number of
- * their own, replicates where intervals are wanted; and refuses what does not go together. */
-void analysis_finish(struct reader *reader, bool draws_given);
+ * their own, replicates where intervals are wanted; and refuses what does not go together, or what the design has no
+ * use for. */
+void analysis_finish(struct reader *reader, const struct scenario_overrides *overrides);

@@ -7,6 +7,11 @@
 
 #include "words.h"
 
+struct scenario_place place_of(const struct yaml_node *node)
+{
+    return node ? (struct scenario_place){node->line, node->column} : (struct scenario_place){1, 1};
+}
+
 /* What people wrote is quoted in messages, and may hold line ends or worse. */
 static void keep_on_one_line(char *text)
 {
@@ -94,6 +99,12 @@ const struct yaml_node *value_of(const struct yaml_node *mapping, const char *ke
 {
     const struct yaml_node *found = yaml_key(mapping, key);
     return found ? found->next : NULL;
+}
+
+const struct yaml_node *value_in(const struct reader *reader, const char *part, const char *key)
+{
+    const struct yaml_node *mapping = value_of(reader->root, part);
+    return mapping ? value_of(mapping, key) : NULL;
 }
 
 const char *kind_name(const struct yaml_node *node)

@@ -16,7 +16,8 @@
 struct reader {
     const char *file;
     char *why; /* of SCENARIO_WHY_BYTES */
-    bool failed, draws_given;
+    bool failed;
+    const struct yaml_node *root;   /* of the file */
     empirical_read_file *read_file; /* of what the file names */
     struct scenario_file *out;
     struct sweep *sweep;
@@ -27,6 +28,12 @@ struct reader {
 void fault_at(struct reader *reader, uint32_t line, uint32_t column, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 #define fault(reader, node, ...) fault_at(reader, (node)->line, (node)->column, __VA_ARGS__)
+
+/* The place of a node; 1:1 without one. */
+struct scenario_place place_of(const struct yaml_node *node);
+
+/* The value of a key of the mapping that is the value of `part` in the file, or NULL. */
+const struct yaml_node *value_in(const struct reader *reader, const char *part, const char *key);
 
 /* A fault of the command line has no place in the file. */
 void fault_option(struct reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));

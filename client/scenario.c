@@ -111,11 +111,10 @@ static void read_population(struct reader *reader, const struct yaml_node *root)
 {
     struct scenario_file *out = reader->out;
     const struct yaml_node *node = value_of(root, "population");
-    out->population_line = node ? node->line : 1;
-    out->population_column = node ? node->column : 1;
+    out->population_place = place_of(node);
     const char *text = !node ? "england-2023" : node->kind == YAML_SCALAR ? node->text : "";
     if (*text == '\0' || strlen(text) >= sizeof out->population)
-        fault_at(reader, out->population_line, out->population_column,
+        fault_at(reader, out->population_place.line, out->population_place.column,
                  "the population must be england-2023 or the path of a school file");
     snprintf(out->population, sizeof out->population, "%s", text);
 }
@@ -273,8 +272,6 @@ static void read_design(struct reader *reader, const struct yaml_node *root)
     sweep->method = DESIGN_SOBOL;
     sweep->draws = SCENARIO_DRAWS;
     const struct yaml_node *node = value_of(root, "design");
-    reader->out->design_line = node ? node->line : 1;
-    reader->out->design_column = node ? node->column : 1;
     if (!node) return;
     if (node->kind == YAML_SCALAR && !yaml_is_null(node)) {
         read_method(reader, node);
@@ -284,7 +281,6 @@ static void read_design(struct reader *reader, const struct yaml_node *root)
     const struct yaml_node *method = value_of(node, "method"), *draws = value_of(node, "draws");
     if (method) read_method(reader, method);
     if (draws) sweep->draws = read_whole(reader, draws, "draws", 1, SWEEP_DRAWS_MAX);
-    reader->draws_given = draws != NULL;
     const struct yaml_node *block = value_of(node, "block");
     if (block) sweep->draws_per_block = read_block(reader, block);
     analysis_read_design(reader, node);
@@ -345,8 +341,6 @@ static void read_outputs(struct reader *reader, const struct yaml_node *root)
     sweep->quantile_count = COUNT_OF(default_quantiles);
     memcpy(sweep->quantiles, default_quantiles, sizeof default_quantiles);
     const struct yaml_node *node = value_of(root, "outputs");
-    reader->out->outputs_line = node ? node->line : 1;
-    reader->out->outputs_column = node ? node->column : 1;
     if (!node || !expect_mapping(reader, node, "`outputs`", keys, COUNT_OF(keys))) return;
     const struct yaml_node *areas = value_of(node, "areas"), *by = value_of(node, "by");
     const struct yaml_node *quantiles = value_of(node, "quantiles"), *measures = value_of(node, "measures");
@@ -395,7 +389,7 @@ static void override(struct reader *reader, const struct scenario_overrides *ove
         fault_option(reader, "--seed %.32s: allowed is a whole number from 0 to %llu", overrides->seed,
                      (unsigned long long)UINT64_MAX);
     if (!empirical_pack(sweep)) fault_option(reader, "out of memory");
-    analysis_finish(reader, reader->draws_given || overrides->draws);
+    analysis_finish(reader, overrides);
     if (sweep->method == DESIGN_SOBOL && (sweep->draws & (sweep->draws - 1)) != 0)
         note(reader, "%llu draws: a Sobol' design is best balanced with a power of two",
              (unsigned long long)sweep->draws);
@@ -407,6 +401,7 @@ static void read_root(struct reader *reader, const struct yaml_node *root, const
                                        "seed",         "scenarios",   "uncertain",  "design",  "outputs",
                                        "correlations", "sensitivity", "stop",       "compare", "discover"};
     if (!expect_mapping(reader, root, "a scenario file", keys, COUNT_OF(keys))) return;
+    reader->root = root;
     read_model(reader, root, models);
     if (reader->failed) return; /* nothing else makes sense without the model's table */
     read_sweep_name(reader, root);
@@ -431,12 +426,45 @@ struct scenario_file *scenario_read(struct span bytes, const char *file, const s
     if (!out || !out->notes) fault_option(&reader, "out of memory");
     else if (!(yaml = yaml_read(bytes, &wrong))) fault_at(&reader, wrong.line, wrong.column, "%s", wrong.text);
     else read_root(&reader, yaml_root(yaml), models);
-    yaml_free(yaml);
     static const struct scenario_overrides none;
     if (!reader.failed) override(&reader, overrides ? overrides : &none);
+    yaml_free(yaml);
     if (!reader.failed) return out;
     scenario_free(out);
     return NULL;
+}
+
+bool scenario_leave_out(struct sweep *sweep, enum scenario_part part)
+{
+    bool has;
+    switch (part) {
+    case SCENARIO_EXCEED:
+        has = sweep->threshold_count > 0;
+        sweep->threshold_count = 0;
+        return has;
+    case SCENARIO_CORRELATIONS:
+        has = sweep->correlation_count > 0;
+        sweep->correlation_count = 0;
+        return has;
+    case SCENARIO_STOP:
+        has = sweep->stop.kind != STOP_NEVER;
+        sweep->stop = (struct sweep_stop){0};
+        return has;
+    case SCENARIO_COMPARE:
+        has = sweep->regret_measure[0] || sweep->satisfice_count > 0;
+        sweep->regret_measure[0] = '\0';
+        sweep->regret_lowest = sweep->satisfice_count = 0;
+        return has;
+    case SCENARIO_STUDY:
+        has = sweep->study.measure_count > 0;
+        sweep->study = (struct sweep_study){0};
+        sweep->stop = (struct sweep_stop){0};
+        sweep->discover = (struct sweep_threshold){0};
+        sweep->keep_draws = 0;
+        return has;
+    default:
+        return false;
+    }
 }
 
 void scenario_free(struct scenario_file *scenario)

@@ -34,16 +34,32 @@ struct scenario_models {
     empirical_read_file *read_file; /* of values; NULL: none can be named */
 };
 
+/* Where in a file, counted from 1; 1:1 when the file does not say it. */
+struct scenario_place {
+    uint32_t line, column;
+};
+
+/* Parts of a file whose faults show when plan and design are made. A sweep can be without those behind the first two.
+ */
+enum scenario_part {
+    SCENARIO_DESIGN,
+    SCENARIO_OUTPUTS,
+    SCENARIO_EXCEED,
+    SCENARIO_CORRELATIONS,
+    SCENARIO_STOP,
+    SCENARIO_COMPARE,
+    SCENARIO_STUDY, /* what asks for draws by figure: sensitivity, stop, discover and kept draws */
+    SCENARIO_PARTS
+};
+
 /* A file as read. `sweep` is complete but for the population's digest and draws_per_block,
  * which is what the file asks for, or 0. */
 struct scenario_file {
     struct sweep sweep;
     const struct model *model;
-    char population[SCENARIO_PATH_BYTES];        /* a name or a path, as written */
-    uint32_t population_line, population_column; /* 1-based; 1:1 when the file does not name it */
-    uint32_t outputs_line, outputs_column;       /* where a fault of the plan is to be shown */
-    uint32_t design_line, design_column;         /* where one of the design is, or of its correlations */
-    char (*notes)[SCENARIO_NOTE_BYTES];          /* [note_count], owned: worth knowing, no faults */
+    char population[SCENARIO_PATH_BYTES]; /* a name or a path, as written */
+    struct scenario_place population_place, places[SCENARIO_PARTS];
+    char (*notes)[SCENARIO_NOTE_BYTES]; /* [note_count], owned: worth knowing, no faults */
     size_t note_count;
 };
 
@@ -53,6 +69,9 @@ struct scenario_file {
 struct scenario_file *scenario_read(struct span bytes, const char *file, const struct scenario_overrides *overrides,
                                     const struct scenario_models *models, char *why);
 void scenario_free(struct scenario_file *scenario);
+
+/* Takes a part out of a sweep. False: it has none of it, or cannot be without it. */
+bool scenario_leave_out(struct sweep *sweep, enum scenario_part part);
 
 /* "local_authority" for AREA_AUTHORITY, and so on. */
 const char *scenario_area_name(enum area_level level);

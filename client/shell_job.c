@@ -108,8 +108,8 @@ static bool read_population(struct job *job, const struct options *options, char
     resolve_population(job, options, path);
     if (options->population) snprintf(where, sizeof where, "--population: ");
     else
-        snprintf(where, sizeof where, "%s:%u:%u: ", job->path, job->scenario->population_line,
-                 job->scenario->population_column);
+        snprintf(where, sizeof where, "%s:%u:%u: ", job->path, job->scenario->population_place.line,
+                 job->scenario->population_place.column);
     job->population = job_read_population(path, where, &is_built_in, why);
     if (!job->population) return false;
     struct sweep *sweep = &job->scenario->sweep;
@@ -128,22 +128,45 @@ static bool read_population(struct job *job, const struct options *options, char
     return false;
 }
 
+/* False: no plan, or no design, can be made; `reason` (of 512 bytes) says why. */
+static bool plan_and_design(const struct job *job, struct sweep *sweep, struct plan **plan, char *reason)
+{
+    *plan = plan_new(sweep, job->population, job->scenario->model, reason, 512);
+    struct design *design = *plan ? design_new(sweep, reason, 512) : NULL;
+    design_free(design);
+    return design != NULL;
+}
+
+/* A fault is shown where the file asks for what the sweep would be possible without. */
+static struct scenario_place find_place(const struct job *job)
+{
+    char reason[512];
+    enum scenario_part fault = job->plan ? SCENARIO_DESIGN : SCENARIO_OUTPUTS;
+    struct sweep *less = malloc(sizeof *less);
+    for (int part = SCENARIO_OUTPUTS + 1; less && part < SCENARIO_PARTS; part++) {
+        struct plan *plan = NULL;
+        *less = job->scenario->sweep;
+        if (!scenario_leave_out(less, (enum scenario_part)part)) continue;
+        const bool possible = plan_and_design(job, less, &plan, reason);
+        plan_free(plan);
+        if (!possible) continue;
+        fault = (enum scenario_part)part;
+        break;
+    }
+    free(less);
+    return job->scenario->places[fault];
+}
+
 static bool make_plan(struct job *job, char *why)
 {
     char reason[512];
-    struct scenario_file *scenario = job->scenario;
-    struct design *design = NULL;
-    job->plan = plan_new(&scenario->sweep, job->population, scenario->model, reason, sizeof reason);
-    if (job->plan) design = design_new(&scenario->sweep, reason, sizeof reason);
-    if (!design) {
-        uint32_t line = job->plan ? scenario->design_line : scenario->outputs_line;
-        uint32_t column = job->plan ? scenario->design_column : scenario->outputs_column;
-        snprintf(why, JOB_WHY_BYTES, "%s:%u:%u: %s", job->path, line, column, reason);
-        return false;
+    if (plan_and_design(job, &job->scenario->sweep, &job->plan, reason)) {
+        job->sweep = sweep_identity(&job->scenario->sweep);
+        return true;
     }
-    design_free(design);
-    job->sweep = sweep_identity(&scenario->sweep);
-    return true;
+    const struct scenario_place place = find_place(job);
+    snprintf(why, JOB_WHY_BYTES, "%s:%u:%u: %s", job->path, place.line, place.column, reason);
+    return false;
 }
 
 bool job_open(struct job *job, const struct options *options, char *why)

@@ -150,6 +150,34 @@ Test(stop, a_rule_without_intervals_is_refused_before_anything_is_started)
     free(text);
 }
 
+Test(stop, a_rule_that_the_plan_refuses_is_shown_where_it_is_written)
+{
+    static const struct {
+        const char *rule, *place;
+    } rows[] = {
+        {"stop: {measure: exchequer_ratio, area: '999', half_width: 0.03}\n", "s.yaml:10:40: "},
+        {"stop: {measure: exchequer_ratio, area: E12000003, half_width: 0.03}\n", "s.yaml:10:40: "},
+        {"stop: {measure: bcr, half_width: 0.03}\n", "s.yaml:10:17: "},
+        {"compare: {regret: bcr}\n", "s.yaml:10:10: "},
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        write_sweep("s.yaml", 4096, rows[row].rule);
+        struct ran ran = GOLDTHREAD("check", "s.yaml");
+        cr_expect_eq(ran.status, 2, "%s", rows[row].rule);
+        cr_expect_eq(strncmp(ran.err, rows[row].place, strlen(rows[row].place)), 0, "%s%s", rows[row].rule, ran.err);
+        ran_free(&ran);
+    }
+    write_text("areas.yaml", "sweep: areas\n"
+                             "scenarios: [{name: a}, {name: b, set: {entitlement.funded_years: 4}}]\n"
+                             "outputs: {areas: [england, local_authority], exceed: [{measure: bcr, above: 1}]}\n"
+                             "sensitivity: [bcr]\n"
+                             "stop: {measure: bcr, half_width: 1, area: '999'}\n");
+    struct ran ran = GOLDTHREAD("check", "areas.yaml");
+    cr_expect_eq(ran.status, 2);
+    cr_expect_eq(strncmp(ran.err, "areas.yaml:5:7: ", 16), 0, "%s", ran.err);
+    ran_free(&ran);
+}
+
 /* ---- going on where another ended ---- */
 
 static long cached(const json_t *result)

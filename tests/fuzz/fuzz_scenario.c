@@ -56,7 +56,8 @@ int FUZZ_TARGET(scenario)(const uint8_t *data, size_t size)
         sweep_encode(&scenario->sweep, &bytes);
         fuzz_require(!bytes.failed && sweep_decode(buffer_span(&bytes), &read, &reason));
         fuzz_require(scenario->model != NULL && scenario->note_count <= SCENARIO_NOTES_MAX);
-        fuzz_require(scenario->outputs_line >= 1 && scenario->population_line >= 1);
+        for (int part = 0; part < SCENARIO_PARTS; part++) fuzz_require(scenario->places[part].line >= 1);
+        fuzz_require(scenario->population_place.line >= 1);
     } else {
         require_fault(why);
     }

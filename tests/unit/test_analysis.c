@@ -199,15 +199,58 @@ Test(analysis, a_design_for_drivers_that_nobody_asks_for_is_noted)
     }
 }
 
+static void expect_place(const struct scenario_file *file, enum scenario_part part, uint32_t line, uint32_t column)
+{
+    const struct scenario_place place = file->places[part];
+    cr_expect(place.line == line && place.column == column, "part %d: %u:%u", (int)part, place.line, place.column);
+}
+
 /* The plan is made later, by another part: it finds a place to show its faults at. */
 Test(analysis, a_fault_of_the_plan_is_shown_at_the_question_when_there_are_no_outputs)
 {
     struct scenario_file *file = read_good(TWO "compare: {satisfice: [{measure: bcr, above: 1}]}\n");
-    cr_expect(file->outputs_line == 5 && file->outputs_column == 10, "%u:%u", file->outputs_line, file->outputs_column);
+    expect_place(file, SCENARIO_OUTPUTS, 5, 10);
+    expect_place(file, SCENARIO_COMPARE, 5, 10);
     scenario_free(file);
-    file = read_good(TWO "outputs: {areas: [england]}\nsensitivity: [bcr]\n");
-    cr_expect(file->outputs_line == 5 && file->outputs_column == 10, "%u:%u", file->outputs_line, file->outputs_column);
+    file = read_good(TWO "outputs: {areas: [england], exceed: [{measure: bcr, above: 1}]}\n"
+                         "stop: {measure: bcr, half_width: 1}\nsensitivity: [bcr]\n");
+    expect_place(file, SCENARIO_OUTPUTS, 5, 10);
+    expect_place(file, SCENARIO_EXCEED, 5, 37);
+    expect_place(file, SCENARIO_STOP, 6, 7);
+    expect_place(file, SCENARIO_STUDY, 7, 14);
+    expect_place(file, SCENARIO_DESIGN, 7, 14);
     scenario_free(file);
+}
+
+/* The command line chooses another design than the one that the file describes. */
+Test(analysis, details_of_a_design_that_the_command_line_replaces_are_left_out_with_a_note)
+{
+    static const struct {
+        const char *text, *design, *detail;
+    } rows[] = {
+        {TWO "design: {method: morris, levels: 6}\n", "sobol", "levels"},
+        {TWO "design: {method: sobol, replicates: 4}\n", "one-at-a-time", "replicates"},
+        {TWO "design: {method: saltelli, second_order: true}\n", "random", "second_order"},
+        {TWO "design: saltelli\nsensitivity: {measures: [bcr], second_order: true}\n", "sobol", "second_order"},
+    };
+    for (size_t at = 0; at < COUNT(rows); at++) {
+        char said[128];
+        struct scenario_overrides overrides = {.design = rows[at].design};
+        struct scenario_file *file = read_with(rows[at].text, &overrides);
+        cr_assert_eq(file->note_count, 1, "%zu notes in\n%s", file->note_count, rows[at].text);
+        snprintf(said, sizeof said, "--design %s leaves out `%s`", rows[at].design, rows[at].detail);
+        cr_expect_not_null(strstr(file->notes[0], said), "%s", file->notes[0]);
+        cr_expect_eq(file->sweep.design_levels, 0);
+        cr_expect(file->sweep.groups == 0 || strcmp(rows[at].design, "sobol") == 0);
+        cr_expect_eq(file->sweep.study.extras, 0);
+        scenario_free(file);
+    }
+}
+
+Test(analysis, second_order_that_is_not_wanted_is_no_detail)
+{
+    scenario_free(read_good(TWO "design: {method: sobol, second_order: false}\n"));
+    scenario_free(read_good(TWO "design: sobol\nsensitivity: {measures: [bcr], second_order: false}\n"));
 }
 
 Test(analysis, what_does_not_go_together_is_refused_with_the_reason)
@@ -232,13 +275,26 @@ Test(analysis, what_does_not_go_together_is_refused_with_the_reason)
         {TWO "stop: {measure: bcr, half_width: 1, confidence: 95}\n", "5:49", "above 0 and below 1"},
         {TWO "design: {method: grid, levels: 2}\nuncertain: {effect.hours: {uniform: [1, 2]}}\n"
              "stop: {measure: bcr, half_width: 1}\n",
-         "5:9", "a design that may end anywhere"},
-        {TWO "stop: {measure: bcr, top: 3}\n", "5:7", "needs the design saltelli or shapley"},
-        {TWO "design: {method: sobol, second_order: true}\nsensitivity: [bcr]\n", "5:9", "needs the design saltelli"},
-        {TWO "design: {method: morris, levels: 5}\n", "5:9", "must be even"},
+         "7:7", "a design that may end anywhere"},
+        {TWO "stop: {measure: bcr, top: 3}\n", "5:27", "needs the design saltelli or shapley"},
+        {TWO "design: {method: sobol, second_order: true}\nsensitivity: [bcr]\n", "5:39",
+         "the design sobol has no `second_order`; it is allowed with saltelli"},
+        {TWO "design: sobol\nsensitivity: {measures: [bcr], second_order: true}\n", "6:46", "has no `second_order`"},
+        {TWO "design: {method: sobol, levels: 4}\n", "5:33",
+         "the design sobol has no `levels`; it is allowed with grid or morris"},
+        {TWO "design: {method: point, levels: 4}\n", "5:33", "the design point has no `levels`"},
+        {TWO "design: {method: grid, replicates: 4}\n", "5:36", "the design grid has no `replicates`; it is allowed"},
+        {TWO "design: {method: morris, replicates: 16}\nsensitivity: [bcr]\n", "5:38", "has no `replicates`"},
+        {TWO "design: {method: sobol, replicates: 1}\nstop: {measure: bcr, half_width: 1}\n", "6:7",
+         "at least 2 replicates"},
+        {TWO "outputs: {measures: [kept_fte]}\nsensitivity: [kept_fte, bcr]\n", "6:25",
+         "`bcr` is to be studied, but the measures of `outputs` leave it out"},
+        {TWO "outputs: {measures: [kept_fte]}\nstop: {measure: bcr, half_width: 1}\n", "6:17", "leave it out"},
+        {TWO "stop: {measure: bcr, area: E12000000, half_width: 1}\n", "5:28", "the code of an area"},
+        {TWO "design: {method: morris, levels: 5}\n", "5:34", "must be even"},
         {TWO "design: {method: grid, levels: 64}\n", "5:9", "allowed are fewer levels"},
         {TWO "design: {method: sobol, replicates: 3}\n", "5:37", "a power of two"},
-        {TWO "design: morris\nsensitivity: {measures: [bcr], delta: true}\n", "5:9",
+        {TWO "design: morris\nsensitivity: {measures: [bcr], delta: true}\n", "6:39",
          "delta needs a design that samples"},
         {TWO "sensitivity: {measures: [bcr], areas: [local_authority]}\n", "5:39", "that `outputs` leaves out"},
         {TWO "sensitivity: [bcrr]\n", "5:15", "did you mean `bcr`?"},
@@ -246,7 +302,8 @@ Test(analysis, what_does_not_go_together_is_refused_with_the_reason)
         {TWO "uncertain: {}\ndiscover: {measure: bcr, below: 1}\n", "6:11", "no parameter is drawn"},
         {TWO "sensitivity: [[bcr]]\n", "5:15", "a measure is a list; allowed is a name"},
         {TWO "stop: {measure: bcr, half_width: 1}\noutputs: {areas: [region]}\n", "5:7", "which `outputs` leaves out"},
-        {TWO "design: saltelli\nstop: {measure: bcr, top: 15}\n", "5:9", "fewer than the 15 parameters that are drawn"},
+        {TWO "design: saltelli\nstop: {measure: bcr, top: 15}\n", "6:27",
+         "fewer than the 15 parameters that are drawn"},
         {TWO "sensitivity: [starts, reach_pct, funded_hours, cost_gbp, cost_fee_gbp, cost_cover_gbp, cost_rise_gbp,\n"
              "  leavers_fte, kept_fte, vacancies_fte, shortage_fte, exposure_pct, ks4_gain_sd, ks4_gain_grades,\n"
              "  pv_cost_gbp, pv_earnings_gbp, pv_tax_gbp]\n",
@@ -257,10 +314,10 @@ Test(analysis, what_does_not_go_together_is_refused_with_the_reason)
         {TWO "compare: {best: lowest}\n", "5:10", "`compare` needs `regret`"},
         {"sweep: x\nscenarios: [{name: a}]\ncompare: {regret: bcr}\n", "3:10", "at least two scenarios"},
         {TWO "compare: {regret: bcr, best: middle}\n", "5:30", "highest and lowest"},
-        {TWO "discover: {measure: bcr, above: 1}\ndesign: morris\n", "6:9", "a design that samples"},
+        {TWO "discover: {measure: bcr, above: 1}\ndesign: morris\n", "5:11", "a design that samples"},
         {TWO "discover: {measure: bcr, above: 1, year: 3}\n", "5:11", "leave `year` out"},
         {TWO "outputs: {areas: [region]}\ndiscover: {measure: bcr, above: 1}\n", "6:11", "looks at England"},
-        {TWO "outputs: {draws: keep}\n", "5:10", "name their measures under `sensitivity`"},
+        {TWO "outputs: {draws: keep}\n", "5:18", "name their measures under `sensitivity`"},
     };
     for (size_t at = 0; at < COUNT(rows); at++) {
         char why[SCENARIO_WHY_BYTES], place[32];
