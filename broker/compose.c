@@ -29,19 +29,22 @@ static void fill_status(const struct ledger *ledger, struct sweep_status *status
     if (status->text[0] == 0) ledger_describe_parked(ledger, status->text, sizeof status->text);
 }
 
-static uint64_t wanted_by(const struct ledger *ledger)
+/* The workers that whole shares of BROKER_WANTED_US of this sweep are worth; what is left is added to *rest_us. */
+static uint64_t wanted_by(const struct ledger *ledger, uint64_t *rest_us)
 {
     const uint64_t block_us = ledger->block_us > 0 ? ledger->block_us : LEASE_AHEAD_US;
     const uint64_t each = block_us < BROKER_WANTED_US ? BROKER_WANTED_US / block_us : 1;
     const uint64_t open =
         ledger->state == SWEEP_RUNNING ? ledger->blocks - ledger->done.total - ledger->parked_count : 0;
-    return open / each + (open % each > 0);
+    *rest_us += open % each * block_us;
+    return open / each;
 }
 
 uint64_t broker_wanted_workers(const struct broker *broker)
 {
-    uint64_t wanted = 0;
-    for (uint32_t at = 0; at < broker->sweep_count; at++) wanted += wanted_by(&broker->sweeps[at]);
+    uint64_t wanted = 0, rest_us = 0;
+    for (uint32_t at = 0; at < broker->sweep_count; at++) wanted += wanted_by(&broker->sweeps[at], &rest_us);
+    wanted += (rest_us + BROKER_WANTED_US - 1) / BROKER_WANTED_US;
     return wanted < WORKERS_MAX ? wanted : WORKERS_MAX;
 }
 

@@ -1994,11 +1994,25 @@ Test(broker, workers_are_wanted_for_blocks_that_are_not_done_by_their_measured_t
     }
 }
 
+Test(broker, many_small_sweeps_want_no_more_workers_than_their_work_does)
+{
+    struct bench *bench = open_bench();
+    char name[16];
+    for (int at = 0; at < 200; at++) {
+        snprintf(name, sizeof name, "s%d", at);
+        submit(bench, name, 1);
+    }
+    cr_assert_eq(broker_wanted_workers(bench->broker), 4, "200 blocks of a second are four shares of a minute");
+    submit(bench, "large", 100);
+    cr_assert_eq(broker_wanted_workers(bench->broker), 5, "300 s of work");
+    close_bench(bench);
+}
+
 Test(broker, status_tells_of_one_sweep_or_of_all)
 {
     struct bench *bench = open_bench();
-    submit(bench, "s", 10);
-    submit(bench, "t", 20);
+    submit(bench, "s", 60);
+    submit(bench, "t", 70);
     hello(bench, one, ROLE_WORKER, "w1", 1);
     const struct digest none = {{0}}, unknown = {{1}};
     const struct {
@@ -2012,7 +2026,7 @@ Test(broker, status_tells_of_one_sweep_or_of_all)
         cr_assert(broker_compose(bench->broker, find_send(bench, client, MESSAGE_SWEEPS), &bench->message));
         cr_assert_eq(bench->message.sweeps.count, rows[row].count, "row %zu", row);
         cr_assert_eq(bench->message.sweeps.workers, 1);
-        cr_assert_eq(bench->message.sweeps.wanted_workers, 2, "of all sweeps, whichever was asked for");
+        cr_assert_eq(bench->message.sweeps.wanted_workers, 3, "of all sweeps, whichever was asked for");
     }
     bench->message.kind = MESSAGE_STATUS;
     bench->message.status.sweep = unknown;
