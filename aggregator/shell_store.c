@@ -817,6 +817,18 @@ static bool set_orphans_aside(struct store *store, const struct store_visitor *v
                    "set nodes without a sweep aside");
 }
 
+/* What was set aside may have been the last to name a population. */
+static bool drop_populations(struct store *store)
+{
+    uint64_t unnamed = 0;
+    if (!read_number(store, "SELECT count(*) FROM population WHERE digest NOT IN (SELECT population FROM sweep)",
+                     &unnamed))
+        return false;
+    return unnamed == 0 ||
+           (begin(store) && execute(store, "DELETE FROM population WHERE digest NOT IN (SELECT population FROM sweep)",
+                                    "remove a population that no sweep names"));
+}
+
 static bool mend_counter(struct store *store, const struct store_visitor *visitor)
 {
     if (store->identity_damaged)
@@ -859,5 +871,6 @@ bool store_load(struct store *store, const struct store_visitor *visitor)
     while (loaded && (stepped = sqlite3_step(statement)) == SQLITE_ROW) loaded = load_sweep(store, visitor, statement);
     if (loaded && stepped != SQLITE_DONE) loaded = complain(store, "read the sweeps");
     sqlite3_finalize(statement);
-    return loaded && set_orphans_aside(store, visitor) && mend_counter(store, visitor) && store_commit(store);
+    return loaded && set_orphans_aside(store, visitor) && (store->inspecting || drop_populations(store)) &&
+           mend_counter(store, visitor) && store_commit(store);
 }

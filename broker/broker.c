@@ -462,11 +462,12 @@ static void take_share(const struct step *step, struct ledger *ledger, const str
 }
 
 /* A sweep that is here already has no second effect, but one that failed or was cancelled runs again,
- * and so does one that stalled, and a population that was taken for built in may follow. One that is done is done again
- * when the aggregator says so: what it has lost is found by its next reports, and is computed anew. */
+ * and so does one that stalled. A population is kept anew: it may have been taken for built in, or be damaged.
+ * One that is done is done again when the aggregator says so: what it has lost is found by its next reports, and is
+ * computed anew. */
 static void submit_again(const struct step *step, struct ledger *ledger, const struct message *message)
 {
-    if (!ledger->population_kept && message->submit.population.size > 0) {
+    if (message->submit.population.size > 0) {
         ledger->population_kept = true;
         keep_sweep(step, ledger, message);
     }
@@ -523,7 +524,7 @@ static void forget_sweep(const struct step *step, struct ledger *ledger)
     struct broker *broker = step->broker;
     struct broker_effect *effect = emit(step, BROKER_KEEP_NOTHING);
     effect->sweep = ledger->sweep;
-    if (ledger->population_kept && !shares_population(broker, ledger)) effect->population = ledger->population;
+    if (!shares_population(broker, ledger)) effect->population = ledger->population;
     note_sweep(step, NOTE_SWEEP_FORGOTTEN, ledger);
     broker->counters.sweeps_forgotten++;
     ledger_close(ledger);
@@ -558,8 +559,9 @@ static void take_submit(const struct step *step, const struct message *message)
     } else if (ledger != NULL) {
         submit_again(step, ledger, message);
     } else {
+        const bool kept = message->submit.population.size > 0 || has_population(broker, &broker->decoded->population);
         ledger = &broker->sweeps[broker->sweep_count++];
-        ledger_open(ledger, &id, broker->decoded, message->submit.population.size > 0);
+        ledger_open(ledger, &id, broker->decoded, kept);
         ledger->progress_ms = step->now_ms;
         broker->counters.sweeps_accepted++;
         broker->aggregator.wanted_due = true;

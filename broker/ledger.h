@@ -57,7 +57,7 @@ struct parked { /* a block that was given up until somebody wants it tried again
 
 struct ledger {
     struct digest sweep, population;
-    bool population_kept; /* its bytes came with the sweep */
+    bool population_kept; /* its bytes came with it, or with another sweep that names it */
     char name[MESSAGE_NAME_BYTES];
     enum sweep_state state;
     uint64_t draws, scenarios, blocks;

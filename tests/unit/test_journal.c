@@ -81,10 +81,10 @@ static void step(struct bench *bench)
     step_at(bench, 1);
 }
 
-static void submit(struct bench *bench, struct span population)
+static void submit_naming(struct bench *bench, struct span named, struct span population)
 {
     struct sweep *sweep = new_sweep("s");
-    sweep->population = digest_of(population);
+    sweep->population = digest_of(named);
     sweep->seed = bench->seed;
     sweep->draws = 100;
     buffer_clear(&bench->sweep);
@@ -97,6 +97,11 @@ static void submit(struct bench *bench, struct span population)
     bench->message.submit.priority = bench->message.submit.weight = 0;
     bench->message.submit.tenant[0] = 0;
     step(bench);
+}
+
+static void submit(struct bench *bench, struct span population)
+{
+    submit_naming(bench, population, population);
 }
 
 static void hello_worker(struct bench *bench)
@@ -160,7 +165,7 @@ Test(journal, what_was_committed_is_there_after_a_kill)
     struct bench *again = calloc(1, sizeof *again);
     snprintf(again->directory, sizeof again->directory, "%.48s/inner", bench->directory);
     start(again);
-    submit(again, population);
+    submit_naming(again, population, (struct span){0});
     cr_assert_eq(again->effects.count, 1, "the sweep is known");
     const struct ledger *ledger = broker_sweep(again->broker, &again->id);
     cr_assert_eq(ledger->done.total, 15);
@@ -463,6 +468,13 @@ Test(journal, owners_come_back_and_damage_to_them_leaves_a_sweep_to_nobody)
     close_bench(bench);
 }
 
+static void cancel(struct bench *bench, const struct digest *sweep)
+{
+    bench->message.kind = MESSAGE_CANCEL;
+    bench->message.cancel.sweep = *sweep;
+    step(bench);
+}
+
 Test(journal, nothing_is_left_of_a_sweep_that_was_forgotten)
 {
     struct bench *bench = open_bench();
@@ -472,9 +484,7 @@ Test(journal, nothing_is_left_of_a_sweep_that_was_forgotten)
     bench->holder = NULL;
     hello_worker(bench);
     done(bench, 0, 10);
-    bench->message.kind = MESSAGE_CANCEL;
-    bench->message.cancel.sweep = old;
-    step(bench);
+    cancel(bench, &old);
     for (uint64_t seed = 1; seed <= BROKER_SWEEPS_MAX; seed++) {
         bench->seed = seed;
         submit(bench, (struct span){0});
@@ -490,6 +500,45 @@ Test(journal, nothing_is_left_of_a_sweep_that_was_forgotten)
     cr_assert_null(broker_sweep(bench->broker, &old));
     cr_assert_not_null(broker_sweep(bench->broker, &bench->id));
     cr_assert_eq(bench->journal->damages, 0);
+    close_bench(bench);
+}
+
+/* Two sweeps name a population, of which one was submitted without its bytes. */
+Test(journal, a_population_goes_with_the_last_sweep_that_names_it)
+{
+    for (int bare_first = 0; bare_first < 2; bare_first++) {
+        struct bench *bench = open_bench();
+        struct digest ids[2];
+        for (int at = 0; at < 2; at++) {
+            submit_naming(bench, population, at == bare_first ? population : (struct span){0});
+            ids[at == bare_first] = bench->id;
+            bench->seed++;
+        }
+        const struct digest bare = ids[0], whole = ids[1];
+        cancel(bench, &whole);
+        for (; broker_sweep(bench->broker, &whole) != NULL; bench->seed++) submit(bench, (struct span){0});
+        cr_assert_eq(broker_sweep(bench->broker, &bare)->population_kept, !bare_first, "what was here then stays here");
+        cr_assert_eq(count_rows(bench, "population"), 1);
+        cancel(bench, &bare);
+        submit(bench, (struct span){0});
+        cr_assert_null(broker_sweep(bench->broker, &bare));
+        cr_assert_eq(count_rows(bench, "population"), 0);
+        close_bench(bench);
+    }
+}
+
+Test(journal, a_damaged_population_is_whole_again_once_its_sweep_is_submitted_again)
+{
+    struct bench *bench = open_bench();
+    const struct digest digest = digest_of(population);
+    struct span bytes;
+    submit(bench, population);
+    execute(bench, "UPDATE population SET bytes = x'00'");
+    stop(bench);
+    start(bench);
+    cr_assert_not(journal_item(bench->journal, ITEM_POPULATION, &digest, &bytes));
+    submit(bench, population);
+    cr_assert(journal_item(bench->journal, ITEM_POPULATION, &digest, &bytes));
     close_bench(bench);
 }
 

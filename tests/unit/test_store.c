@@ -384,6 +384,26 @@ Test(store, damage_is_named_set_aside_and_never_thrown_away)
     }
 }
 
+Test(store, a_population_goes_with_the_last_sweep_that_names_it)
+{
+    struct fixture fixture;
+    set_up(&fixture);
+    struct digest population = name_of("population");
+    put_sweep(fixture.store, "one");
+    put_sweep(fixture.store, "two");
+    cr_assert(store_put_population(fixture.store, &population, text("population")));
+    cr_assert(store_commit(fixture.store));
+    for (size_t left = 2; left-- > 0;) {
+        tamper(&fixture, "UPDATE sweep SET bytes = x'00' WHERE rowid = (SELECT max(rowid) FROM sweep)");
+        open_again(&fixture);
+        const uint64_t commits = store_commits(fixture.store);
+        cr_assert_eq(load(fixture.store).sweeps, left);
+        cr_assert_eq(store_commits(fixture.store), commits + 1, "in the commit that sets the sweep aside");
+        cr_assert_eq(count(&fixture, "SELECT count(*) FROM population"), left > 0);
+    }
+    tear_down(&fixture);
+}
+
 Test(store, a_damaged_node_of_a_finished_sweep_is_found_when_it_is_read)
 {
     struct fixture fixture;
