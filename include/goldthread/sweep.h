@@ -115,7 +115,8 @@ struct sweep {
                                           power of two that is asked for */
 
     uint32_t groups;                   /* groups of draws, for intervals: a power of two, at most SWEEP_GROUPS_MAX; 0: as 1.
-                                          Designs of Sobol' points have as many independent scrambles */
+                                          Designs of Sobol' points have as many independent scrambles, a Latin
+                                          hypercube is as many independent hypercubes */
     uint32_t design_levels;            /* grid, Morris: values of each parameter, 2..SWEEP_LEVELS_MAX; others: 0 */
     uint32_t correlation_count;        /* ascending by (left, right) */
     struct sweep_correlation correlations[SWEEP_CORRELATIONS_MAX];

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "design.h"
 #include "support_study.h"
 
 #define CONFIDENCE     0.95 /* of a trial's rows */
@@ -46,7 +47,8 @@ static bool holds(const struct trial *trial, const struct exact *exact)
 static void expect_share(const struct problem *problem, const struct exact *exact, double share, double studies)
 {
     double chance = studies < STUDIES_MANY ? MISS_BY_CHANCE * sqrt(CONFIDENCE * (1 - CONFIDENCE) / studies) : 0;
-    cr_log_info("%-16s %-8s %2d %2d  %.3f", problem->model, exact->index, exact->dimension, exact->second, share);
+    cr_log_info("%-16s %-15s %-8s %2d %2d  %.3f", problem->model, design_method_names[problem->method], exact->index,
+                exact->dimension, exact->second, share);
     cr_expect_float_eq(share, CONFIDENCE, MISS + chance, "%s: %s of %d is held by %.3f of %g intervals", problem->model,
                        exact->index, exact->dimension, share, studies);
 }
@@ -93,6 +95,11 @@ static void cover(const struct problem *problem)
 #define SHARE(i, share)                                                                                                \
     {                                                                                                                  \
         "shapley", i, -1, share                                                                                        \
+    }
+
+#define MEAN(value)                                                                                                    \
+    {                                                                                                                  \
+        "mean", -1, -1, value                                                                                          \
     }
 
 #define SIZE(i, effect)                                                                                                \
@@ -149,6 +156,17 @@ Test(coverage, sizes_of_elementary_effects_are_held_as_often_as_said)
     static const struct problem problem = {
         "sobol_g", DESIGN_MORRIS, 0, 4, {SIZE(0, 2), SIZE(1, 1), SIZE(2, 2 / 5.5), SIZE(3, 0.2)}};
     cover(&problem);
+}
+
+Test(coverage, means_are_held_as_often_as_said_in_any_design)
+{
+    static const enum design_method methods[] = {DESIGN_RANDOM, DESIGN_SOBOL, DESIGN_LATIN_HYPERCUBE};
+    for (size_t at = 0; at < sizeof methods / sizeof *methods; at++) {
+        const struct problem problems[] = {{"ishigami", methods[at], 0, 1, {MEAN(3.5)}},
+                                           {"sobol_g", methods[at], 0, 1, {MEAN(1)}},
+                                           {"product", methods[at], 0, 1, {MEAN(1)}}};
+        for (size_t row = 0; row < sizeof problems / sizeof *problems; row++) cover(&problems[row]);
+    }
 }
 
 /* One run in twenty fails. */

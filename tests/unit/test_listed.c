@@ -32,12 +32,54 @@ Test(listed, a_latin_hypercube_has_one_draw_in_each_stratum)
     }
 }
 
+/* Also where the last round of 32 draws each is not whole, and where groups have no draw at all. */
+Test(listed, each_group_of_a_latin_hypercube_is_a_hypercube_of_its_own)
+{
+    enum { GROUPS = 4 };
+    static const uint64_t counts[] = {1, 31, 33, 96, 100, 128, 1000, 4096};
+    static int found[GROUPS][4096];
+    for (size_t row = 0; row < sizeof counts / sizeof counts[0]; row++) {
+        uint64_t strata[GROUPS] = {0}, sum = 0;
+        struct latin *latin = latin_new(5, 2, counts[row], GROUPS);
+        cr_assert_not_null(latin);
+        memset(found, 0, sizeof found);
+        for (uint64_t draw = 0; draw < counts[row]; draw++) {
+            size_t group = draw / MODEL_LANES % GROUPS;
+            strata[group] = latin_strata(latin, draw);
+            found[group][(size_t)(latin_share(latin, 1, draw) * (double)strata[group])]++;
+        }
+        for (size_t group = 0; group < GROUPS; group++) {
+            sum += strata[group];
+            for (size_t stratum = 0; stratum < strata[group]; stratum++)
+                cr_assert_eq(found[group][stratum], 1, "%ju draws, group %zu, stratum %zu: %d", (uintmax_t)counts[row],
+                             group, stratum, found[group][stratum]);
+        }
+        cr_assert_eq(sum, counts[row]);
+        latin_free(latin);
+    }
+}
+
+Test(listed, groups_of_a_latin_hypercube_are_independent)
+{
+    enum { GROUPS = 2, DRAWS = 20000 };
+    struct latin *latin = latin_new(9, 1, DRAWS, GROUPS);
+    double sum = 0;
+    cr_assert_not_null(latin);
+    for (uint64_t draw = 0; draw < DRAWS; draw++) { /* of the two groups at the same point */
+        if (draw / MODEL_LANES % GROUPS != 0 || draw + MODEL_LANES >= DRAWS) continue;
+        sum += 12 * (latin_share(latin, 0, draw) - 0.5) * (latin_share(latin, 0, draw + MODEL_LANES) - 0.5) /
+               (DRAWS / GROUPS);
+    }
+    cr_assert_lt(fabs(sum), 0.04, "%g", sum); /* four standard errors */
+    latin_free(latin);
+}
+
 /* The share and its stratum agree where only a few bits are left for the place in it. */
 Test(listed, shares_of_the_largest_latin_hypercube_stay_in_their_strata)
 {
     static const uint64_t counts[] = {SWEEP_DRAWS_MAX, SWEEP_DRAWS_MAX - 1, SWEEP_DRAWS_MAX / 2 + 1, 1000003};
     for (size_t row = 0; row < 4; row++) {
-        struct latin *latin = latin_new(3, 2, counts[row]);
+        struct latin *latin = latin_new(3, 2, counts[row], 1);
         cr_assert_not_null(latin);
         for (uint64_t at = 0; at < 20000; at++) {
             uint64_t draw = at * (counts[row] / 20000), stratum = latin_stratum(latin, 1, draw);
@@ -57,7 +99,7 @@ Test(listed, strata_are_dealt_at_random)
     enum { DRAWS = 6, SEEDS = 12000 };
     int counts[DRAWS][DRAWS] = {0};
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct latin *latin = latin_new(seed, 1, DRAWS);
+        struct latin *latin = latin_new(seed, 1, DRAWS, 1);
         counts[latin_stratum(latin, 0, 0)][latin_stratum(latin, 0, 1)]++;
         latin_free(latin);
     }
@@ -71,7 +113,7 @@ Test(listed, strata_are_dealt_at_random)
 Test(listed, dimensions_of_a_latin_hypercube_are_independent)
 {
     enum { DRAWS = 10000 };
-    struct latin *latin = latin_new(9, 2, DRAWS);
+    struct latin *latin = latin_new(9, 2, DRAWS, 1);
     double sum = 0;
     for (uint64_t draw = 0; draw < DRAWS; draw++)
         sum += 12 * (latin_share(latin, 0, draw) - 0.5) * (latin_share(latin, 1, draw) - 0.5) / DRAWS;

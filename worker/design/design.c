@@ -79,7 +79,8 @@ static bool add_tables(struct design *design, size_t count)
                                 design->groups)))
         return false;
     if (sweep->method == DESIGN_LATIN_HYPERCUBE || sweep->method == DESIGN_MORRIS) {
-        design->latin = latin_new(sweep->seed, count, sweep->draws);
+        uint32_t cubes = sweep->method == DESIGN_MORRIS ? 1 : design->groups;
+        design->latin = latin_new(sweep->seed, count, sweep->draws, cubes);
         if (!design->latin) return false;
     }
     uint32_t levels = sweep->design_levels ? sweep->design_levels : MORRIS_LEVELS;

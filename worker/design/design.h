@@ -40,7 +40,8 @@ size_t design_dimensions(const struct design *design);
  * derivative and Shapley is the draw of the same number of a Sobol' design, and so is Saltelli's.
  *
  * Draws do not depend on how many there are, but for Latin hypercube. Designs of Sobol' points make sweep->groups
- * independent scrambles of one net: each group's draws are a net of their own (net.h).
+ * independent scrambles of one net, and a Latin hypercube as many independent hypercubes: each group's draws are a
+ * net or a hypercube of their own (net.h, latin.h).
  *
  * Values of draws first .. first + MODEL_LANES - 1 in one row, for every parameter of the sweep, before any
  * scenario's settings: values[parameter_count]. Fixed parameters have their central value. shares: NULL, or
