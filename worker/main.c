@@ -16,6 +16,7 @@
 
 #define BLOCK_SECONDS     86400
 #define BLOCK_SECONDS_MAX 31536000
+#define ABORT_MS          10000u /* a block that is not wanted any more has so long to end: as long as a run of the model */
 #define TURN_MESSAGES     64
 #define UNSENT_DEPTH      3 /* a failure to send may lead to one more message, and no further */
 #define WHY_BYTES         512
@@ -201,15 +202,26 @@ static void take_computed(struct shell *shell)
     step(shell, &event, 0);
 }
 
+/* Why nobody waits for the block any longer that is being computed; false: it may go on. */
+static bool is_overdue(const struct shell *shell, uint64_t *block, char *why, size_t why_bytes)
+{
+    const uint64_t limit = shell->settings->block_seconds, block_ms = computer_block_ms(shell->computer, block);
+    if (limit > 0 && block_ms > limit * 1000)
+        snprintf(why, why_bytes, "it takes longer than %llu s (--block-seconds of the worker)",
+                 (unsigned long long)limit);
+    else if (block_ms > 0 && computer_abort_ms(shell->computer) > ABORT_MS)
+        snprintf(why, why_bytes, "it was told to end, and has not within %u s", ABORT_MS / 1000);
+    else return false;
+    return true;
+}
+
 /* A thread cannot be ended from outside, so the worker that computes a block without end has to: it says which
  * one, hands back what else it has, and leaves. */
 static bool is_stuck(struct shell *shell)
 {
     char why[128];
     uint64_t block;
-    const uint64_t limit = shell->settings->block_seconds;
-    if (limit == 0 || computer_block_ms(shell->computer, &block) <= limit * 1000) return false;
-    snprintf(why, sizeof why, "it takes longer than %llu s (--block-seconds of the worker)", (unsigned long long)limit);
+    if (!is_overdue(shell, &block, why, sizeof why)) return false;
     log_event(LOG_ERROR, "block-endless", "block=%llu reason=\"%s\"", (unsigned long long)block, why);
     shell->stuck = true;
     struct session_event event = {.kind = SESSION_COMPUTED, .slot = shell->computing};

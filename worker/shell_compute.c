@@ -47,6 +47,7 @@ struct computer {
     pthread_cond_t changed;
     struct job job; /* under the mutex, but for `computed` while JOB_RUNNING */
     atomic_bool aborted;
+    uint64_t aborted_ms;                         /* when, for the thread that owns the sockets */
     atomic_uint_least64_t block, block_since_ms; /* being computed; since 0: none */
     int through_fd;
     const char *models; /* borrowed */
@@ -307,7 +308,7 @@ void computer_start(struct computer *computer, uint32_t slot, uint32_t place, ui
 
 void computer_abort(struct computer *computer)
 {
-    atomic_store(&computer->aborted, true);
+    if (!atomic_exchange(&computer->aborted, true)) computer->aborted_ms = clock_ms();
 }
 
 uint64_t computer_block_ms(const struct computer *computer, uint64_t *block)
@@ -315,6 +316,12 @@ uint64_t computer_block_ms(const struct computer *computer, uint64_t *block)
     const uint64_t since_ms = atomic_load(&computer->block_since_ms), now_ms = clock_ms();
     *block = atomic_load(&computer->block);
     return since_ms > 0 && now_ms > since_ms ? now_ms - since_ms : 0;
+}
+
+uint64_t computer_abort_ms(const struct computer *computer)
+{
+    const bool running = atomic_load(&computer->block_since_ms) > 0;
+    return running && atomic_load(&computer->aborted) ? clock_ms() - computer->aborted_ms : 0;
 }
 
 int computer_fd(const struct computer *computer)

@@ -44,6 +44,9 @@ void computer_abort(struct computer *computer);
 /* How long the block has taken that is being computed, and which one it is; 0: none is. */
 uint64_t computer_block_ms(const struct computer *computer, uint64_t *block);
 
+/* How long ago the block that is being computed was told to end; 0: it was not. */
+uint64_t computer_abort_ms(const struct computer *computer);
+
 /* Can be read when a part is through. */
 int computer_fd(const struct computer *computer);
 

@@ -300,6 +300,31 @@ static char *submit(void)
     return ran.out;
 }
 
+/* Waits until this is said of why the sweep is not further on. */
+static void expect_explained(struct servers *servers, const char *sweep, const char *expected)
+{
+    for (int waited_ms = 0;;) {
+        tend(servers);
+        struct ran ran = GOLDTHREAD("explain", sweep);
+        cr_assert_eq(ran.status, 0, "%s", ran.err);
+        const bool said = strstr(ran.out, expected) != NULL;
+        cr_assert(said || keep_waiting(&waited_ms), "not '%s': %s", expected, ran.out);
+        ran_free(&ran);
+        if (said) return;
+    }
+}
+
+/* Submits a sweep to a worker on which one block does not end, until it is started again, and waits for that. */
+static char *submit_to_stall(struct servers *servers)
+{
+    char *sweep = submit();
+    setenv("GOLDTHREAD_STALLS", "stalled", 1);
+    add_worker(servers, "--block-seconds", "0");
+    unsetenv("GOLDTHREAD_STALLS");
+    for (int waited_ms = 0; !exists("stalled");) cr_assert(keep_waiting(&waited_ms), "nothing stalls");
+    return sweep;
+}
+
 Test(models, a_block_that_does_not_end_is_parked_and_its_worker_ends)
 {
     struct servers servers;
@@ -311,9 +336,51 @@ Test(models, a_block_that_does_not_end_is_parked_and_its_worker_ends)
     cr_expect_not_null(strstr(said, "1 block parked after 3 attempts"), "%s", said);
     cr_expect_not_null(strstr(said, "it takes longer than 1 s (--block-seconds of the worker)"), "%s", said);
     cr_expect_geq(servers.crew[0].ends + servers.crew[1].ends, 3);
+    expect_explained(&servers, sweep, "it takes longer than 1 s (--block-seconds of the worker)");
     close_servers(&servers);
     free(sweep);
     free(said);
+}
+
+/* Its worker says all the while that it is there: one that stands by gets the block too, and is first. */
+Test(models, a_block_that_does_not_end_on_one_machine_is_done_on_another)
+{
+    struct servers servers;
+    char line[80];
+    write_scenario("faulty", "fault: stall, from: 0.999", "method: sobol, draws: 1024, block: 64");
+    char *expected = run_for_digest("2", "local");
+    open_servers(&servers, GOLDTHREAD_MODELS);
+    char *sweep = submit_to_stall(&servers);
+    expect_explained(&servers, sweep, "leased to 1 worker, the oldest for");
+    add_worker(&servers, "--block-seconds", "0");
+    char *said = wait_for_state(&servers, sweep, "done");
+    snprintf(line, sizeof line, "\"%s\"", expected);
+    cr_expect_not_null(strstr(said, line), "not %s: %s", expected, said);
+    cr_expect_null(strstr(said, "parked after"), "%s", said);
+    close_servers(&servers);
+    free(said);
+    free(sweep);
+    free(expected);
+}
+
+Test(models, a_cancelled_sweep_frees_a_worker_whose_block_does_not_end)
+{
+    struct servers servers;
+    write_scenario("faulty", "fault: stall, from: 0.999", "method: sobol, draws: 1024, block: 64");
+    open_servers(&servers, GOLDTHREAD_MODELS);
+    char *sweep = submit_to_stall(&servers);
+    struct ran ran = GOLDTHREAD("cancel", sweep);
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    ran_free(&ran);
+    free(wait_for_state(&servers, sweep, "cancelled"));
+    for (int waited_ms = 0; servers.crew[0].ends == 0; tend(&servers))
+        cr_assert(keep_waiting(&waited_ms), "its worker goes on");
+    free(sweep);
+    write_scenario("product", "", "method: sobol, draws: 1024, block: 64");
+    sweep = submit();
+    free(wait_for_state(&servers, sweep, "done")); /* by the same worker, started again */
+    close_servers(&servers);
+    free(sweep);
 }
 
 Test(models, a_sweep_is_done_by_the_worker_that_has_its_model)
