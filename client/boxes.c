@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "amount.h"
 #include "discover.h"
 #include "progress.h"
 #include "table.h"
@@ -37,11 +38,6 @@ static const struct model_figure *figure_of(const struct plan *plan, const struc
 static const char *measure_of(const struct plan *plan, const struct study_target *target)
 {
     return plan->model->measures[figure_of(plan, target)->measure].name;
-}
-
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
 }
 
 /* --- boxes.csv --- */
@@ -95,11 +91,14 @@ static void write_line(const struct maker *maker, const struct study_target *tar
 
 static void say_bound(const struct sweep *sweep, const struct discover_bound *bound, struct buffer *out)
 {
+    char low[AMOUNT_BYTES], high[AMOUNT_BYTES];
+    amount_text(bound->low, 4, low);
+    amount_text(bound->high, 4, high);
     word_print(out, "%s ", sweep->parameters[bound->parameter].name);
-    if (bound->is_discrete && bound->low == bound->high) word_print(out, "is %.4g", bound->low);
-    else if (isnan(bound->high)) word_print(out, "is at least %.4g", bound->low);
-    else if (isnan(bound->low)) word_print(out, bound->is_discrete ? "is at most %.4g" : "is below %.4g", bound->high);
-    else word_print(out, "is from %.4g to %.4g", bound->low, bound->high);
+    if (bound->is_discrete && bound->low == bound->high) word_print(out, "is %s", low);
+    else if (isnan(bound->high)) word_print(out, "is at least %s", low);
+    else if (isnan(bound->low)) word_print(out, bound->is_discrete ? "is at most %s" : "is below %s", high);
+    else word_print(out, "is from %.200s to %.200s", low, high);
 }
 
 static void say_box(struct maker *maker, const struct discover_box *found)
@@ -119,7 +118,7 @@ static void say_target(struct maker *maker, const struct discovery *discovery)
 {
     struct buffer *out = &maker->boxes->text;
     const struct study_target *target = discovery->target;
-    char column[PLAN_COLUMN_NAME_BYTES], answer[48], draws[32];
+    char column[PLAN_COLUMN_NAME_BYTES], answer[48], draws[32], share[AMOUNT_BYTES];
     plan_column_name(maker->plan, target->column, column, sizeof column);
     name_answer(&maker->plan->sweep->discover, answer, sizeof answer);
     progress_count(discovery->draws, draws, sizeof draws);
@@ -127,7 +126,10 @@ static void say_target(struct maker *maker, const struct discovery *discovery)
                measure_of(maker->plan, target), answer);
     if (discovery->yes == 0) word_print(out, "none of %s draws\n", draws);
     else if (discovery->yes == discovery->draws) word_print(out, "all of %s draws\n", draws);
-    else word_print(out, "%.3g %% of %s draws\n", 100 * (double)discovery->yes / (double)discovery->draws, draws);
+    else {
+        amount_text(100 * (double)discovery->yes / (double)discovery->draws, 3, share);
+        word_print(out, "%s %% of %s draws\n", share, draws);
+    }
     if (discovery->result == PRIM_NOTHING) word_print(out, "  nowhere in the parameters more than elsewhere\n");
     bool mixed = discovery->yes > 0 && discovery->yes < discovery->draws;
     if (discovery->result == PRIM_TOO_FEW && mixed) word_print(out, "  too few draws on one side to say when\n");
@@ -143,9 +145,9 @@ static json_t *list_bounds(const struct sweep *sweep, const struct discover_box 
         const struct discover_bound *bound = &found->bounds[at];
         json_t *object = json_object();
         json_object_set_new(object, "parameter", json_string(sweep->parameters[bound->parameter].name));
-        json_object_set_new(object, "low", number(bound->low));
-        json_object_set_new(object, "high", number(bound->high));
-        json_object_set_new(object, "quasi_p", number(bound->quasi_p));
+        json_object_set_new(object, "low", amount_json(bound->low));
+        json_object_set_new(object, "high", amount_json(bound->high));
+        json_object_set_new(object, "quasi_p", amount_json(bound->quasi_p));
         json_array_append_new(list, object);
     }
     return list;
@@ -154,9 +156,9 @@ static json_t *list_bounds(const struct sweep *sweep, const struct discover_box 
 static void describe_box(struct maker *maker, const struct discover_box *found)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "coverage", number(found->box->coverage));
-    json_object_set_new(object, "density", number(found->box->density));
-    json_object_set_new(object, "mass", number(found->box->mass));
+    json_object_set_new(object, "coverage", amount_json(found->box->coverage));
+    json_object_set_new(object, "density", amount_json(found->box->density));
+    json_object_set_new(object, "mass", amount_json(found->box->mass));
     json_object_set_new(object, "bounds", list_bounds(maker->plan->sweep, found));
     json_array_append_new(maker->chosen, object);
 }

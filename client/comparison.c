@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "amount.h"
 #include "words.h"
 
 #define NONE SIZE_MAX
@@ -77,35 +78,31 @@ static bool open(struct comparison *comparison, const struct plan *plan, const s
 
 /* Columns of a scenario: its largest and mean regret, the error of the mean, the same of its satisficing share. */
 struct cells {
-    char max[32], mean[96], share[96];
+    char max[AMOUNT_BYTES], mean[2 * AMOUNT_BYTES], share[2 * AMOUNT_BYTES];
 };
 
 /* A regret is in the unit of its measure; pounds come in millions. */
-static const char *unit_of(const struct comparison *comparison)
+static struct amount_unit unit_of(const struct comparison *comparison)
 {
-    return comparison->plan->answers[comparison->regret - comparison->plan->kept_count].unit;
+    return amount_unit(comparison->plan->answers[comparison->regret - comparison->plan->kept_count].unit);
 }
 
-static double scale_of(const struct comparison *comparison)
+static void put_amount(double value, char text[AMOUNT_BYTES])
 {
-    return strcmp(unit_of(comparison), "GBP") == 0 ? 1e-6 : 1;
-}
-
-static void put_amount(double value, char *text, size_t text_bytes)
-{
-    if (fabs(value) >= 100 && fabs(value) < 1e15) snprintf(text, text_bytes, "%.1f", value);
-    else snprintf(text, text_bytes, "%.4g", value);
+    if (fabs(value) >= 100) snprintf(text, AMOUNT_BYTES, "%.1f", value);
+    else amount_text(value, 4, text);
 }
 
 /* The mean with the half-width of its interval, where it has one. */
-static void put_mean(const struct tally *tally, double scale, const char *unit, char *text, size_t text_bytes)
+static void put_mean(const struct tally *tally, double scale, const char *unit, char text[2 * AMOUNT_BYTES])
 {
-    char mean[32];
+    char mean[AMOUNT_BYTES], half[AMOUNT_BYTES];
     double half_width = scale * Z_95 * tally_mcse(tally);
     if (*unit) snprintf(mean, sizeof mean, "%.1f", scale * tally->mean);
-    else put_amount(scale * tally->mean, mean, sizeof mean);
-    if (half_width > 0) snprintf(text, text_bytes, "%s%s +- %.2g", mean, unit, half_width);
-    else snprintf(text, text_bytes, "%s%s", mean, unit);
+    else put_amount(scale * tally->mean, mean);
+    amount_text(half_width, 2, half);
+    if (half_width > 0) snprintf(text, 2 * AMOUNT_BYTES, "%.330s%s +- %.330s", mean, unit, half);
+    else snprintf(text, 2 * AMOUNT_BYTES, "%.330s%s", mean, unit);
 }
 
 static struct cells cells_of(const struct comparison *comparison, size_t scenario)
@@ -115,53 +112,63 @@ static struct cells cells_of(const struct comparison *comparison, size_t scenari
     const struct tally *share =
         comparison->satisfice == NONE ? NULL : tally_of(comparison, scenario, comparison->satisfice);
     if (regret && regret->count > 0) {
-        put_amount(scale_of(comparison) * regret->max, cells.max, sizeof cells.max);
-        put_mean(regret, scale_of(comparison), "", cells.mean, sizeof cells.mean);
+        put_amount(unit_of(comparison).scale * regret->max, cells.max);
+        put_mean(regret, unit_of(comparison).scale, "", cells.mean);
     }
-    if (share && share->count > 0) put_mean(share, 100, " %", cells.share, sizeof cells.share);
+    if (share && share->count > 0) put_mean(share, 100, " %", cells.share);
     return cells;
+}
+
+static int name_width(const struct sweep *sweep)
+{
+    size_t width = 0;
+    for (uint32_t at = 0; at < sweep->scenario_count; at++) {
+        size_t size = strlen(sweep->scenarios[at].name);
+        if (size > width) width = size;
+    }
+    return (int)width;
 }
 
 static void write_title(const struct comparison *comparison, struct buffer *out)
 {
     const struct sweep *sweep = comparison->plan->sweep;
-    word_print(out, "\nEngland, how the scenarios compare");
+    word_print(out, "\nEngland, how the scenarios compare\n");
     if (comparison->regret != NONE) {
-        const char *unit = unit_of(comparison);
-        word_print(out, ": regret in %s%s%s%s, against the %s of each draw", sweep->regret_measure, *unit ? ", " : "",
-                   unit, scale_of(comparison) < 1 ? " million" : "", sweep->regret_lowest ? "lowest" : "highest");
+        const struct amount_unit unit = unit_of(comparison);
+        word_print(out, "regret in %s%s%s, against the %s of each draw\n", sweep->regret_measure,
+                   *unit.name ? ", " : "", unit.name, sweep->regret_lowest ? "lowest" : "highest");
     }
-    word_print(out, "\n  %-36s", "");
-    if (comparison->regret != NONE) word_print(out, "  %20s  %20s", "largest regret", "mean regret");
-    if (comparison->satisfice != NONE) word_print(out, "  %20s", "meets every threshold");
+    word_print(out, "  %-*s", name_width(sweep), "");
+    if (comparison->regret != NONE) word_print(out, "  %14s  %13s", "largest regret", "mean regret");
+    if (comparison->satisfice != NONE) word_print(out, "  %21s", "meets every threshold");
     word_print(out, "\n");
 }
 
-static void write_row(const struct comparison *comparison, size_t scenario, struct buffer *out)
+/* True: a mean in it has an interval. */
+static bool write_row(const struct comparison *comparison, size_t scenario, struct buffer *out)
 {
     struct cells cells = cells_of(comparison, scenario);
-    word_print(out, "  %-36s", comparison->plan->sweep->scenarios[scenario].name);
-    if (comparison->regret != NONE) word_print(out, "  %20s  %20s", cells.max, cells.mean);
-    if (comparison->satisfice != NONE) word_print(out, "  %21s", cells.share);
+    const struct sweep *sweep = comparison->plan->sweep;
+    word_print(out, "  %-*s", name_width(sweep), sweep->scenarios[scenario].name);
+    if (comparison->regret != NONE) word_print(out, "  %14.200s  %13.200s", cells.max, cells.mean);
+    if (comparison->satisfice != NONE) word_print(out, "  %21.200s", cells.share);
     word_print(out, "\n");
+    return strstr(cells.mean, "+-") || strstr(cells.share, "+-");
 }
 
 void comparison_write(const struct plan *plan, const struct node *root, struct buffer *out)
 {
     struct comparison comparison;
+    bool has_interval = false;
     if (!open(&comparison, plan, root)) return;
     write_title(&comparison, out);
-    for (size_t at = 0; at < plan->sweep->scenario_count; at++) write_row(&comparison, at, out);
+    for (size_t at = 0; at < plan->sweep->scenario_count; at++) has_interval |= write_row(&comparison, at, out);
+    if (has_interval) word_print(out, "  +-: half of the mean's 95 %% interval\n");
     if (comparison.minimax != NONE)
         word_print(out, "  the smallest largest regret: %s\n", plan->sweep->scenarios[comparison.minimax].name);
 }
 
 /* --- JSON --- */
-
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
 
 static json_t *describe_scenario(const struct comparison *comparison, size_t scenario)
 {
@@ -169,15 +176,15 @@ static json_t *describe_scenario(const struct comparison *comparison, size_t sce
     json_object_set_new(object, "scenario", json_string(comparison->plan->sweep->scenarios[scenario].name));
     if (comparison->regret != NONE) {
         const struct tally *tally = tally_of(comparison, scenario, comparison->regret);
-        json_object_set_new(object, "max_regret", number(tally->count ? tally->max : NAN));
-        json_object_set_new(object, "mean_regret", number(tally->count ? tally->mean : NAN));
-        json_object_set_new(object, "mean_regret_mcse", number(tally_mcse(tally)));
+        json_object_set_new(object, "max_regret", amount_json(tally->count ? tally->max : NAN));
+        json_object_set_new(object, "mean_regret", amount_json(tally->count ? tally->mean : NAN));
+        json_object_set_new(object, "mean_regret_mcse", amount_json(tally_mcse(tally)));
         json_object_set_new(object, "regret_draws", json_integer((json_int_t)tally->count));
     }
     if (comparison->satisfice != NONE) {
         const struct tally *tally = tally_of(comparison, scenario, comparison->satisfice);
-        json_object_set_new(object, "satisfice", number(tally->count ? tally->mean : NAN));
-        json_object_set_new(object, "satisfice_mcse", number(tally_mcse(tally)));
+        json_object_set_new(object, "satisfice", amount_json(tally->count ? tally->mean : NAN));
+        json_object_set_new(object, "satisfice_mcse", amount_json(tally_mcse(tally)));
     }
     return object;
 }

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "amount.h"
 #include "distribution.h"
 #include "estimate.h"
+#include "progress.h"
 #include "sensitivity_table.h"
 #include "words.h"
 
@@ -137,29 +139,52 @@ static const struct model_figure *figure_of(const struct drivers *drivers, size_
     return &plan->figures[plan->kept[plan->study.targets[target].kept]];
 }
 
-static const char *measure_of(const struct drivers *drivers, size_t target)
-{
-    return drivers->plan->model->measures[figure_of(drivers, target)->measure].name;
-}
-
 /* --- text --- */
 
-/* Shares of a variance and the like have so many decimals; differences of a figure have its unit. */
-static void format(const char *index, double value, char text[32])
+/* What people call an index, and what it says, in one line. */
+struct index_name {
+    const char *index, *title, *meaning;
+    bool has_unit; /* that of the figure; else it is a share, or the like */
+};
+
+static const struct index_name index_names[] = {
+    {"st", "total effect (st)", "share of the variance left once all others are known", false},
+    {"shapley", "Shapley effect", "its fair share of the variance; those of all add up to 1", false},
+    {"mu_star", "mean effect (mu_star)", "mean size of the change over its whole distribution", true},
+    {"swing", "swing", "the figure with it at its high end less at its low end", true},
+    {"dgsm_bound", "bound (dgsm_bound)", "its total effect is at most this", false},
+    {"delta", "delta", "how far it shifts the figure's distribution: 0 not at all, 1 wholly", false},
+    {"s1", "first-order effect (s1)", "share of the variance explained by it alone", false},
+};
+
+static const struct index_name *find_name(const char *index)
 {
-    bool has_unit = strcmp(index, "mu_star") == 0 || strcmp(index, "swing") == 0;
-    snprintf(text, 32, has_unit ? "%.4g" : "%.3f", value);
-    if (strcmp(text, "-0.000") == 0) snprintf(text, 32, "0.000");
+    size_t at = 0;
+    while (strcmp(index_names[at].index, index) != 0) at++;
+    return &index_names[at];
 }
 
-static void write_driver(const char *name, const struct driver *driver, const char *index, struct buffer *out)
+static const struct model_measure *measure_at(const struct drivers *drivers, size_t target)
 {
-    char value[32], low[32], high[32];
-    format(index, driver->value, value);
-    format(index, driver->low, low);
-    format(index, driver->high, high);
+    return &drivers->plan->model->measures[figure_of(drivers, target)->measure];
+}
+
+static void format(const struct index_name *index, double scale, double value, char text[AMOUNT_BYTES])
+{
+    amount_fixed(index->has_unit ? scale * value : value, index->has_unit ? amount_decimals(scale * value, 4) : 3,
+                 text);
+}
+
+static void write_driver(const char *name, const struct driver *driver, const char *index, double scale,
+                         struct buffer *out)
+{
+    char value[AMOUNT_BYTES], low[AMOUNT_BYTES], high[AMOUNT_BYTES];
+    const struct index_name *named = find_name(index);
+    format(named, scale, driver->value, value);
+    format(named, scale, driver->low, low);
+    format(named, scale, driver->high, high);
     word_print(out, "  %-36s %12s", name, value);
-    if (!isnan(driver->low)) word_print(out, "  (%s to %s)", low, high);
+    if (!isnan(driver->low)) word_print(out, "  (%.100s to %.100s)", low, high);
     word_print(out, "\n");
 }
 
@@ -168,11 +193,11 @@ static void write_others(const struct drivers *drivers, size_t chief, struct buf
     bool begun = false;
     for (size_t at = 0; at < drivers->plan->study.target_count; at++) {
         if (!differs(drivers, chief, at)) continue;
-        word_print(out, "%s %s (%s)", begun ? "," : "  another leads in", area_of(drivers, at)->name,
+        if (!begun) word_print(out, "  another leads in\n");
+        word_print(out, "    %-26.26s %s\n", area_of(drivers, at)->name,
                    sensitivity_parameter(drivers->plan, drivers->findings[at].top[0].dimension));
         begun = true;
     }
-    if (begun) word_print(out, "\n");
 }
 
 /* A derivative is of no parameter whose values come in steps. */
@@ -192,35 +217,71 @@ static const char *why_none(const struct drivers *drivers, const struct finding 
     return "no parameter has a derivative";
 }
 
-/* With a single figure to tell about, every other area has a line of its own. */
-static void write_areas(const struct drivers *drivers, struct buffer *out)
+static size_t count_first(const struct finding *finding)
 {
-    if (drivers->plan->study.target_count > 1) word_print(out, "  by area, the first three\n");
+    return finding->count < AREA_TOP ? finding->count : AREA_TOP;
+}
+
+/* Whether the same parameters come first in both, in the same order. */
+static bool is_alike(const struct finding *left, const struct finding *right)
+{
+    bool alike = count_first(left) == count_first(right);
+    for (size_t place = 0; alike && place < count_first(left); place++)
+        alike = left->top[place].dimension == right->top[place].dimension;
+    return alike;
+}
+
+static void write_first(const struct drivers *drivers, const struct finding *finding, struct buffer *out)
+{
+    word_print(out, "  by area");
+    for (size_t place = 0; place < count_first(finding); place++)
+        word_print(out, "%s %s", place ? "," : ":",
+                   sensitivity_parameter(drivers->plan, finding->top[place].dimension));
+    word_print(out, "\n");
+}
+
+/* With a single figure to tell about, every other area has a line of its own, under a head that names the first three
+ * parameters wherever they are others than in the area before. */
+static void write_areas(const struct drivers *drivers, double scale, struct buffer *out)
+{
+    const struct index_name *index = find_name(drivers->index);
     for (size_t at = 1; at < drivers->plan->study.target_count; at++) {
         const struct finding *finding = &drivers->findings[at];
+        if (at == 1 || !is_alike(finding, &drivers->findings[at - 1])) write_first(drivers, finding, out);
         word_print(out, "    %-26.26s", area_of(drivers, at)->name);
-        if (finding->count == 0) word_print(out, " nothing: %s", why_none(drivers, finding));
-        for (size_t place = 0; place < finding->count && place < AREA_TOP; place++) {
-            char value[32];
-            format(drivers->index, finding->top[place].value, value);
-            word_print(out, "%s %s %s", place ? "," : "",
-                       sensitivity_parameter(drivers->plan, finding->top[place].dimension), value);
+        if (finding->count == 0) word_print(out, "  nothing: %s", why_none(drivers, finding));
+        for (size_t place = 0; place < count_first(finding); place++) {
+            char value[AMOUNT_BYTES];
+            format(index, scale, finding->top[place].value, value);
+            word_print(out, "  %8.100s", value);
         }
         word_print(out, "\n");
     }
 }
 
-/* One line on how sure the mean is. */
-static void write_verdict(const struct drivers *drivers, const struct finding *finding, struct buffer *out)
+/* The mean, and how sure it is. */
+static void write_verdict(const struct drivers *drivers, const struct finding *finding, struct amount_unit unit,
+                          struct buffer *out)
 {
-    double half_width = drivers_half_width(finding), percent = 100 * drivers->confidence;
-    if (isnan(finding->mean.value)) return;
-    if (isnan(half_width))
-        word_print(out, "  mean %.5g, of which no interval can be given%s\n", finding->mean.value,
-                   isnan(finding->mean.low) ? ": fewer than two replicates" : " as a share of it");
-    else
-        word_print(out, "  mean %.5g, known to %.2g %% (%.4g %% interval): %s\n", finding->mean.value, 100 * half_width,
-                   percent, half_width <= DRIVERS_SETTLED ? "settled" : "not settled; more draws narrow it");
+    char mean[AMOUNT_BYTES], low[AMOUNT_BYTES], high[AMOUNT_BYTES], known[AMOUNT_BYTES];
+    const struct driver *of = &finding->mean;
+    const double half_width = drivers_half_width(finding);
+    if (isnan(of->value)) return;
+    const double value = unit.scale * of->value, error = unit.scale * (of->high - of->low) / 2;
+    const int most = amount_decimals(value, 7), decimals = error > 0 ? amount_decimals(error, 2) : most;
+    amount_fixed(value, decimals < most ? decimals : most, mean);
+    amount_fixed(unit.scale * of->low, decimals < most ? decimals : most, low);
+    amount_fixed(unit.scale * of->high, decimals < most ? decimals : most, high);
+    word_print(out, "  mean %.100s%s%s", mean, *unit.name ? " " : "", unit.name);
+    if (isnan(of->low)) word_print(out, ", of which no interval can be given: fewer than two replicates\n");
+    else if (strcmp(low, high) == 0) word_print(out, "\n");
+    else word_print(out, " (%.4g %% interval %.100s to %.100s)\n", 100 * drivers->confidence, low, high);
+    if (isnan(half_width)) return;
+    amount_percent(half_width, known);
+    word_print(out,
+               half_width <= DRIVERS_SETTLED ? "  settled: known to %s\n"
+                                             : "  not settled: known to %s; more draws narrow it\n",
+               known);
 }
 
 /* What the list that follows leaves out. */
@@ -236,30 +297,60 @@ static void write_limits(const struct drivers *drivers, const struct finding *fi
                    100 * (double)finding->defined / (double)drivers->draws);
 }
 
-static void write_finding(const struct drivers *drivers, size_t target, struct buffer *out)
+/* Which figure, and what is told of it. */
+static void write_head(const struct drivers *drivers, size_t target, struct amount_unit unit, struct buffer *out)
 {
     const struct finding *finding = &drivers->findings[target];
     char column[PLAN_COLUMN_NAME_BYTES];
     plan_column_name(drivers->plan, drivers->plan->study.targets[target].column, column, sizeof column);
-    word_print(out, "\n%s, %s, %s: %s", measure_of(drivers, target), column, area_of(drivers, target)->name,
-               drivers->index ? "what drives it" : "how sure it is");
-    if (drivers->index) word_print(out, ", by %s", drivers->index);
+    word_print(out, "\n%s, %s, %s\n", measure_at(drivers, target)->name, column, area_of(drivers, target)->name);
+    if (!drivers->index) {
+        word_print(out, "how sure it is\n");
+        return;
+    }
+    const struct index_name *index = find_name(drivers->index);
+    word_print(out, "what drives it, by %s", index->title);
+    if (index->has_unit && *unit.name) word_print(out, " in %s", unit.name);
     if (finding->count > 0 && !isnan(finding->top[0].low))
-        word_print(out, " (%.4g %% interval)", 100 * drivers->confidence);
+        word_print(out, ", with %.4g %% intervals", 100 * drivers->confidence);
     word_print(out, "\n");
+}
+
+static void write_finding(const struct drivers *drivers, size_t target, struct buffer *out)
+{
+    const struct finding *finding = &drivers->findings[target];
+    const struct amount_unit unit = amount_unit(measure_at(drivers, target)->unit);
+    write_head(drivers, target, unit, out);
     write_limits(drivers, finding, out);
     for (size_t at = 0; at < finding->count; at++)
         write_driver(sensitivity_parameter(drivers->plan, finding->top[at].dimension), &finding->top[at],
-                     drivers->index, out);
+                     drivers->index, unit.scale, out);
     if (finding->floor.dimension >= 0) {
         char name[64];
         snprintf(name, sizeof name, "by chance alone (%s of a dummy)", finding->floor_index);
-        write_driver(name, &finding->floor, finding->floor_index, out);
+        write_driver(name, &finding->floor, finding->floor_index, unit.scale, out);
     }
-    write_verdict(drivers, finding, out);
+    write_verdict(drivers, finding, unit, out);
     bool alone = count_chief(drivers) == 1 && drivers->plan->study.target_count <= AREAS_MAX;
-    if (alone && drivers->index) write_areas(drivers, out);
+    if (alone && drivers->index) write_areas(drivers, unit.scale, out);
     else write_others(drivers, target, out);
+}
+
+/* What the indices of the tables above mean, each once. */
+static void write_legend(const struct drivers *drivers, struct buffer *out)
+{
+    const char *floor = NULL;
+    bool ranked = false;
+    for (size_t at = 0; at < count_chief(drivers); at++) {
+        ranked = ranked || drivers->findings[at].count > 0;
+        if (drivers->findings[at].floor.dimension >= 0) floor = drivers->findings[at].floor_index;
+    }
+    if (!ranked) return;
+    const struct index_name *index = find_name(drivers->index);
+    word_print(out, "\n%s: %s\n", index->title, index->meaning);
+    if (!floor || strcmp(floor, index->index) == 0) return;
+    index = find_name(floor);
+    word_print(out, "%s: %s\n", index->title, index->meaning);
 }
 
 /* The value at a bound of the box; the ends of a distribution are no bounds. */
@@ -274,45 +365,46 @@ static void write_bounds(const struct drivers *drivers, uint32_t dimension, stru
     double high = bound_of(drivers, dimension, drivers->box.high[dimension]);
     if (isnan(low) && isnan(high)) return;
     word_print(out, "  %-36s ", sensitivity_parameter(drivers->plan, (int)dimension));
-    if (isnan(high)) word_print(out, "above %.4g\n", low);
-    else if (isnan(low)) word_print(out, "below %.4g\n", high);
-    else word_print(out, "%.4g to %.4g\n", low, high);
+    char above[AMOUNT_BYTES], below[AMOUNT_BYTES];
+    amount_text(low, 4, above);
+    amount_text(high, 4, below);
+    if (isnan(high)) word_print(out, "above %s\n", above);
+    else if (isnan(low)) word_print(out, "below %s\n", below);
+    else word_print(out, "%.200s to %.200s\n", above, below);
 }
 
 static void write_failures(const struct drivers *drivers, struct buffer *out)
 {
     const struct failure_box *box = &drivers->box;
-    word_print(out, "\n%llu runs failed", (unsigned long long)box->runs);
+    char runs[32], volume[AMOUNT_BYTES];
+    progress_count(box->runs, runs, sizeof runs);
+    word_print(out, "\n%s run%s failed", runs, box->runs == 1 ? "" : "s");
     if (!box->stands_out) {
         word_print(out, ", in no region of the parameters more than elsewhere\n");
         return;
     }
-    word_print(out, ", at least %.3g %% of them in %.3g %% of the parameters' distribution:\n", 100 * box->share,
-               100 * box->volume);
+    amount_text(100 * box->volume, 3, volume);
+    word_print(out, ", at least %.3g %% of them in %s %% of the parameters' distribution:\n", 100 * box->share, volume);
     for (uint32_t at = 0; at < drivers->plan->study.dimensions; at++) write_bounds(drivers, at, out);
 }
 
 void drivers_write(const struct drivers *drivers, struct buffer *out)
 {
     for (size_t at = 0; at < count_chief(drivers); at++) write_finding(drivers, at, out);
+    write_legend(drivers, out);
     if (drivers->failed) write_failures(drivers, out);
 }
 
 /* --- JSON --- */
-
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
 
 static json_t *describe_driver(const struct drivers *drivers, const struct driver *driver)
 {
     json_t *object = json_object();
     if (driver->dimension >= 0)
         json_object_set_new(object, "parameter", json_string(sensitivity_parameter(drivers->plan, driver->dimension)));
-    json_object_set_new(object, "estimate", number(driver->value));
-    json_object_set_new(object, "low", number(driver->low));
-    json_object_set_new(object, "high", number(driver->high));
+    json_object_set_new(object, "estimate", amount_json(driver->value));
+    json_object_set_new(object, "low", amount_json(driver->low));
+    json_object_set_new(object, "high", amount_json(driver->high));
     return object;
 }
 
@@ -350,9 +442,15 @@ static json_t *describe_mean(const struct drivers *drivers, const struct finding
     if (isnan(finding->mean.value)) return json_null();
     double half_width = drivers_half_width(finding);
     json_t *object = describe_driver(drivers, &finding->mean);
-    json_object_set_new(object, "relative_half_width", number(half_width));
+    json_object_set_new(object, "relative_half_width", amount_json(half_width));
     json_object_set_new(object, "settled", json_boolean(half_width <= DRIVERS_SETTLED));
     return object;
+}
+
+/* As rollup.csv has it. */
+static json_t *describe_year(uint32_t year)
+{
+    return year == MODEL_YEAR_ALL ? json_string("all") : json_sprintf("%u", (unsigned)year);
 }
 
 static json_t *describe_finding(const struct drivers *drivers, size_t target)
@@ -364,8 +462,9 @@ static json_t *describe_finding(const struct drivers *drivers, size_t target)
     json_object_set_new(object, "scenario", json_string(column));
     json_object_set_new(object, "area_code", json_string(area_of(drivers, target)->code));
     json_object_set_new(object, "area", json_string(area_of(drivers, target)->name));
-    json_object_set_new(object, "measure", json_string(measure_of(drivers, target)));
-    json_object_set_new(object, "year", json_integer(figure_of(drivers, target)->year));
+    json_object_set_new(object, "measure", json_string(measure_at(drivers, target)->name));
+    json_object_set_new(object, "unit", json_string(measure_at(drivers, target)->unit));
+    json_object_set_new(object, "year", describe_year(figure_of(drivers, target)->year));
     json_object_set_new(object, "index", drivers->index ? json_string(drivers->index) : json_null());
     json_object_set_new(object, "top", list_top(drivers, finding));
     json_object_set_new(object, "floor", describe_floor(drivers, finding));
@@ -383,8 +482,8 @@ static json_t *list_bounds(const struct drivers *drivers)
         if (isnan(low) && isnan(high)) continue;
         json_t *object = json_object();
         json_object_set_new(object, "parameter", json_string(sensitivity_parameter(drivers->plan, (int)at)));
-        json_object_set_new(object, "low", number(low));
-        json_object_set_new(object, "high", number(high));
+        json_object_set_new(object, "low", amount_json(low));
+        json_object_set_new(object, "high", amount_json(high));
         json_array_append_new(list, object);
     }
     return list;
@@ -395,8 +494,8 @@ static json_t *describe_failures(const struct drivers *drivers)
     json_t *object = json_object();
     json_object_set_new(object, "runs", json_integer((json_int_t)drivers->box.runs));
     json_object_set_new(object, "region", json_boolean(drivers->box.stands_out));
-    json_object_set_new(object, "share_of_failures", number(drivers->box.share));
-    json_object_set_new(object, "share_of_volume", number(drivers->box.volume));
+    json_object_set_new(object, "share_of_failures", amount_json(drivers->box.share));
+    json_object_set_new(object, "share_of_volume", amount_json(drivers->box.volume));
     json_object_set_new(object, "bounds", list_bounds(drivers));
     return object;
 }

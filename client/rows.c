@@ -39,11 +39,11 @@ static bool is_json_number(const char *text)
     return (point == NULL || isdigit((unsigned char)point[1])) && word_number(text, &value);
 }
 
-/* A number as the table spells it is a number in JSON; an empty field is null. */
+/* A number as the table spells it is a number in JSON, but for -0; an empty field is null. */
 static bool put_value(struct buffer *out, const char *text)
 {
     if (*text && !is_json_number(text)) return false;
-    put(out, *text ? text : "null");
+    put(out, !*text ? "null" : strcmp(text, "-0") == 0 ? "0" : text);
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "amount.h"
 #include "block.h"
 #include "design.h"
 #include "digest.h"
@@ -208,11 +209,6 @@ static json_t *list_notes(const struct scenario_file *scenario)
     return list;
 }
 
-static json_t *number_or_null(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static enum exit_status print_json(const struct job *job, uint32_t workers, const struct sample *sample)
 {
     const struct sweep *sweep = &job->scenario->sweep;
@@ -239,7 +235,7 @@ static enum exit_status print_json(const struct job *job, uint32_t workers, cons
     json_object_set_new(root, "areas", json_integer((json_int_t)job->plan->area_count));
     json_object_set_new(root, "years", json_integer(sweep->years));
     json_object_set_new(root, "workers", json_integer(workers));
-    json_object_set_new(root, "forecast_seconds", number_or_null(forecast(job, sample, workers)));
+    json_object_set_new(root, "forecast_seconds", amount_json(forecast(job, sample, workers)));
     json_object_set_new(root, "sample_seconds", json_real(sample->seconds));
     json_object_set_new(root, "sample_blocks", json_real(sample->blocks));
     double bytes = result_bytes(job->plan);

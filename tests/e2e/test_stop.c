@@ -64,6 +64,7 @@ Test(stop, a_stopped_sweep_has_one_digest_that_of_its_draws)
     cr_expect(draws >= 1024 && draws < 16384 && (draws & (draws - 1)) == 0, "%lld draws", draws);
     cr_expect_eq(json_whole(stopped, "planned"), 16384);
     cr_expect_leq(json_real_value(json_object_get(stopped, "half_width")), 0.03);
+    cr_expect_eq(1024 << (json_whole(stopped, "checkpoint") - 1), draws);
     cr_expect_eq(json_whole(one, "model_runs"), 2 * draws);
     cr_expect_eq(json_whole(json_object_get(one, "blocks"), "done"), draws / 32);
     write_sweep("plain.yaml", (uint64_t)draws, "");
@@ -81,7 +82,9 @@ Test(stop, the_manifest_and_the_table_say_where_it_ended)
     write_sweep("s.yaml", 16384, RULE);
     struct ran ran = GOLDTHREAD("run", "s.yaml", "--out", "out", "--quiet");
     cr_assert_eq(ran.status, 0, "%s", ran.err);
-    cr_expect(strstr(ran.out, "stopped: sure enough after ") && strstr(ran.out, " of 16,384 draws (half-width 0.0"),
+    cr_expect(strstr(ran.out, "stopped: sure enough after ") && strstr(ran.out, " of 16,384 draws, at checkpoint ") &&
+                  strstr(ran.out, "\n  half-width of the mean of exchequer_ratio: 0.0") &&
+                  strstr(ran.out, " at 95 %, asked for 0.03\n"),
               "%s", ran.out);
     char *text = read_text("out/manifest.json"), *csv = read_text("out/rollup.csv");
     json_t *manifest = parse_json(text);
@@ -103,9 +106,9 @@ Test(stop, a_rule_that_is_never_met_ends_at_the_last_draw)
     cr_expect_eq(json_whole(never, "draws"), 3000);
     cr_expect(json_is_null(json_object_get(never, "stopped")));
     struct ran ran = GOLDTHREAD("run", "never.yaml", "--out", "text", "--quiet");
-    cr_expect_not_null(strstr(ran.out, "not stopped: no checkpoint of 3,000 draws met the rule (half-width "), "%s",
+    cr_expect_not_null(strstr(ran.out, "not stopped: no checkpoint of 3,000 draws met the rule\n  half-width "), "%s",
                        ran.out);
-    cr_expect_not_null(strstr(ran.out, ", asked for 1e-09)"), "%s", ran.out);
+    cr_expect_not_null(strstr(ran.out, " at 95 %, asked for 0.000000001\n"), "%s", ran.out);
     ran_free(&ran);
     json_decref(never);
     json_decref(plain);

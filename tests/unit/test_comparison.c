@@ -82,9 +82,8 @@ Test(comparison, a_scenario_with_a_gap_is_nobodys_choice)
     set(1, ANSWER_REGRET, (double[]){1, 1, NAN, 1}, 4);
     set(2, ANSWER_REGRET, (double[]){8, 0, 0, 0}, 4);
     cr_expect_not_null(strstr(write(), "regret: third\n"), "%s", write());
-    cr_expect_not_null(
-        strstr(write(), "  base                                                     -                     -\n"),
-        "a scenario without any says so:%s", write());
+    cr_expect_not_null(strstr(write(), "  base                       -              -\n"),
+                       "a scenario without any says so:%s", write());
     root->failed_draws = 1;
     cr_expect_not_null(strstr(write(), "regret: priced, high\n"), "the draw had failed: %s", write());
 }
@@ -102,6 +101,7 @@ Test(comparison, money_comes_in_millions_and_means_with_their_error)
     cr_expect_not_null(strstr(written, "  2 +- 1.1 "), "1.96 x sqrt(4/3) / 2: %s", written);
     cr_expect_not_null(strstr(written, "25.0 % +- 49\n"), "1.96 x 0.5 / 2: %s", written);
     cr_expect_not_null(strstr(written, "100.0 %\n"), "%s", written);
+    cr_expect_not_null(strstr(written, "\n  +-: half of the mean's 95 % interval\n"), "%s", written);
 }
 
 Test(comparison, json_has_the_same_in_full)

@@ -76,9 +76,13 @@ Test(drivers, come_by_size_with_their_interval_and_the_floor)
     cr_expect_eq(flow->floor.dimension, 2);
     cr_expect_str_eq(flow->floor_index, "s1");
     const char *said = text();
-    cr_expect_not_null(strstr(said, "flow, base, England: what drives it, by st (95 % interval)\n  linear.level "),
-                       "%s", said);
+    cr_expect_not_null(
+        strstr(said, "flow, base, England\nwhat drives it, by total effect (st), with 95 % intervals\n  linear.level "),
+        "%s", said);
     cr_expect_not_null(strstr(said, "by chance alone (s1 of a dummy)"), "%s", said);
+    cr_expect_not_null(strstr(said, "\ntotal effect (st): share of "), "%s", said);
+    cr_expect_not_null(strstr(said, "\nfirst-order effect (s1): share of "), "%s", said);
+    cr_expect_not_null(strstr(said, " hours (95 % interval "), "the mean has a unit: %s", said);
 }
 
 Test(drivers, of_a_figure_that_does_not_vary_are_none)
@@ -143,8 +147,8 @@ Test(drivers, of_another_area_are_named_where_another_leads)
     find();
     cr_expect_null(strstr(text(), "another leads"), "%s", text());
     drivers.findings[2].top[0].dimension = 1; /* flow, the first region */
-    cr_expect_not_null(strstr(text(), "\n  another leads in "), "%s", text());
-    cr_expect_not_null(strstr(text(), " (linear.growth)\n"), "%s", text());
+    cr_expect_not_null(strstr(text(), "\n  another leads in\n    "), "%s", text());
+    cr_expect_not_null(strstr(text(), " linear.growth\n"), "%s", text());
 }
 
 Test(drivers, of_a_single_figure_have_a_line_for_each_other_area)
@@ -152,11 +156,14 @@ Test(drivers, of_a_single_figure_have_a_line_for_each_other_area)
     prepare(DESIGN_SALTELLI, 512);
     sweep.study.measure_count = 1;
     find();
-    const char *lines = strstr(text(), "  by area, the first three\n");
+    const char *lines = strstr(text(), "  by area: linear.level, linear.growth\n");
     cr_assert_not_null(lines, "%s", text());
     size_t areas = 0;
-    for (const char *at = lines; (at = strstr(at, " linear.level 0.")); at++) areas++;
+    for (const char *at = lines; (at = strstr(at, "\n    ")); at++) areas++;
     cr_expect_eq(areas, 2, "%s", lines);
+    drivers.findings[2].top[0].dimension = 1;
+    drivers.findings[2].top[1].dimension = 0;
+    cr_expect_not_null(strstr(text(), "\n  by area: linear.growth, linear.level\n"), "%s", text());
     close_all();
     prepare(DESIGN_SALTELLI, 512);
     sweep.study.measure_count = 1;
@@ -171,12 +178,12 @@ Test(drivers, a_mean_is_settled_when_its_interval_is_narrow)
     find();
     cr_expect_null(drivers.index, "a Sobol' design ranks nothing");
     cr_expect_leq(drivers_half_width(&drivers.findings[0]), DRIVERS_SETTLED);
-    cr_expect_not_null(strstr(text(), ": settled\n"), "%s", text());
+    cr_expect_not_null(strstr(text(), "\n  settled: known to "), "%s", text());
     close_all();
     prepare(DESIGN_RANDOM, 512);
     find();
     cr_expect_gt(drivers_half_width(&drivers.findings[0]), DRIVERS_SETTLED);
-    cr_expect_not_null(strstr(text(), ": not settled"), "%s", text());
+    cr_expect_not_null(strstr(text(), "\n  not settled: known to "), "%s", text());
 }
 
 Test(drivers, a_mean_of_one_replicate_has_no_interval_and_says_so)
@@ -199,6 +206,34 @@ Test(drivers, failed_runs_are_placed_in_values_of_the_parameter)
     cr_expect_not_null(strstr(said, "128 runs failed, at least"), "%s", said);
     cr_expect_not_null(strstr(said, "  linear.level                         above 1.25\n"), "%s", said);
     cr_expect_null(strstr(strstr(said, "runs failed"), "linear.growth"), "%s", said);
+}
+
+/* The longest names of the model that ships, of areas and of parameters, are as long as these at most. */
+Test(drivers, fit_into_eighty_columns)
+{
+    static const enum design_method methods[] = {DESIGN_SALTELLI, DESIGN_SHAPLEY, DESIGN_MORRIS, DESIGN_DERIVATIVE};
+    for (size_t at = 0; at < sizeof methods / sizeof *methods; at++) {
+        prepare(methods[at], 512);
+        if (methods[at] == DESIGN_MORRIS) sweep.groups = 0, sweep.design_levels = 4;
+        find();
+        for (const char *line = text(), *end; (end = strchr(line, '\n')); line = end + 1)
+            cr_expect_leq(end - line, 80, "%.*s", (int)(end - line), line);
+        close_all();
+    }
+    prepare(DESIGN_SOBOL, 512);
+    find();
+}
+
+Test(drivers, json_has_no_codes_of_its_own)
+{
+    prepare(DESIGN_SALTELLI, 512);
+    find();
+    json_t *object = json_object();
+    drivers_describe(&drivers, object);
+    json_t *flow = json_array_get(json_object_get(object, "drivers"), 0);
+    cr_expect_str_eq(json_string_value(json_object_get(flow, "year")), "all");
+    cr_expect_str_eq(json_string_value(json_object_get(flow, "unit")), "hours");
+    json_decref(object);
 }
 
 Test(drivers, json_has_null_for_what_is_undefined)
