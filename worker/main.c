@@ -194,8 +194,9 @@ static void take_computed(struct shell *shell)
     if (computed.failure[0] != 0) {
         event.computed.failure = computed.failure;
         event.computed.unfit = computed.unfit;
-        log_event(LOG_WARNING, "block-failed", "block=%llu reason=\"%s\"", (unsigned long long)computed.failed_block,
-                  computed.failure);
+        if (!computed.aborted)
+            log_event(LOG_WARNING, "block-failed", "block=%llu reason=\"%s\"",
+                      (unsigned long long)computed.failed_block, computed.failure);
     }
     buffer_free(&shell->parts[computed.slot]);
     shell->parts[computed.slot] = computed.node;

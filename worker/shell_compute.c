@@ -162,7 +162,8 @@ static void compute(struct computer *computer, const struct job *job, struct com
     struct node *node =
         block_run_tree(place->runner, job->level, job->index, stops_before_block, computer, &computed->failed_block);
     if (node == NULL) {
-        say(computed->failure, is_aborted(computer) ? "aborted" : "out of memory");
+        computed->aborted = is_aborted(computer);
+        say(computed->failure, computed->aborted ? "aborted" : "out of memory");
         return;
     }
     node_encode(node, &computed->node);

@@ -17,7 +17,8 @@ struct computed {
     uint32_t slot;
     struct buffer node;              /* encoded; the taker frees it */
     char failure[COMPUTE_WHY_BYTES]; /* empty, or why there is no node ... */
-    bool unfit;                      /* ... because the model is not here */
+    bool unfit;                      /* ... because the model is not here, or */
+    bool aborted;                    /* ... because nobody wants it any more */
     uint64_t failed_block, compute_us;
 };
 

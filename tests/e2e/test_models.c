@@ -451,6 +451,52 @@ Test(models, an_aggregator_that_lacks_a_model_says_so_too)
     free(said);
 }
 
+/* Waits until the sweep is at work, cancels it, and waits until the worker has nothing more to do. */
+static void cancel_midway(const char *seed)
+{
+    struct ran ran =
+        GOLDTHREAD("submit", GOLDTHREAD_SOURCE "/scenarios/golden-thread.yaml", "--draws", "1048576", "--seed", seed);
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    ran.out[64] = '\0';
+    bool at_work = false, idle = false;
+    for (int waited_ms = 0; !at_work;) {
+        cr_assert(keep_waiting(&waited_ms), "nothing is done");
+        struct ran status = GOLDTHREAD("status", ran.out, "--json");
+        json_t *answer = parse_json(status.out);
+        at_work = json_whole(json_array_get(json_object_get(answer, "sweeps"), 0), "done") > 0;
+        json_decref(answer);
+        ran_free(&status);
+    }
+    struct ran cancel = GOLDTHREAD("cancel", ran.out);
+    cr_assert_eq(cancel.status, 0, "%s", cancel.err);
+    for (int waited_ms = 0; !idle;) {
+        cr_assert(keep_waiting(&waited_ms), "the worker is at something");
+        struct ran workers = GOLDTHREAD("workers");
+        idle = strstr(workers.out, "idle") != NULL;
+        ran_free(&workers);
+    }
+    ran_free(&cancel);
+    ran_free(&ran);
+}
+
+Test(models, what_is_cancelled_is_no_failure_in_the_log_of_its_worker)
+{
+    char path[PATH_MAX];
+    struct servers servers;
+    open_servers(&servers, NULL);
+    add_worker(&servers, "--block-seconds", "100");
+    cancel_midway("1");
+    cancel_midway("2");
+    cancel_midway("3");
+    close_servers(&servers);
+    snprintf(path, sizeof path, "%s/w1.err", place_path());
+    char *log = read_text(path);
+    cr_assert_not_null(log, "%s", path);
+    cr_expect_not_null(strstr(log, " started "), "%s", log);
+    cr_expect_null(strstr(log, "block-failed"), "%s", log);
+    free(log);
+}
+
 /* ---- the document ---- */
 
 /* What stands in the first block of that language; the caller frees it. */
