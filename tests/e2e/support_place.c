@@ -21,6 +21,8 @@
 
 #define WORDS_MAX 40
 #define PAUSE_MS  5
+#define KILLS     2  /* of one run, at most: a block that is hit three times is parked */
+#define TRIES_MAX 20 /* at a run that is still there when it is looked for */
 
 static char place[64];
 
@@ -121,6 +123,7 @@ pid_t start_program(const char *program, const char *name, const char *const *wo
     snprintf(out, sizeof out, "%s/%s.out", place, name);
     snprintf(err, sizeof err, "%s/%s.err", place, name);
     for (size_t at = 0; words[at] && at < WORDS_MAX; at++) argv[at + 1] = (char *)words[at];
+    unlink(err); /* what an earlier one said must not pass for what this one says */
     pid_t pid = fork();
     cr_assert_geq(pid, 0);
     if (pid > 0) return pid;
@@ -135,6 +138,33 @@ int wait_program(pid_t pid)
     int status;
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     return describe_status(status);
+}
+
+bool has_said(const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s.err", place, name);
+    char *said = read_text(path);
+    const bool has = said && strstr(said, text);
+    free(said);
+    return has;
+}
+
+void wait_until_said(const char *name, const char *text)
+{
+    for (int waited_ms = 0; !has_said(name, text);)
+        cr_assert(keep_waiting(&waited_ms), "%s does not say: %s", name, text);
+}
+
+void find_endpoint(const char *name, char *endpoint, size_t endpoint_bytes)
+{
+    static const char word[] = " endpoint=";
+    char path[128];
+    wait_until_said(name, word); /* a line is written at once */
+    snprintf(path, sizeof path, "%s/%s.err", place, name);
+    char *said = read_text(path), *at = strstr(said, word) + sizeof word - 1;
+    snprintf(endpoint, endpoint_bytes, "%.*s", (int)strcspn(at, " \n"), at);
+    free(said);
 }
 
 struct ran run_program(const char *program, const char *const *words)
@@ -185,6 +215,33 @@ size_t find_children(pid_t parent, const char *name, pid_t *found, size_t max)
     }
     closedir(folder);
     return count;
+}
+
+/* Kills workers of the run until KILLS are killed or it has ended, with 0. Returns how many were killed. */
+static unsigned kill_workers(pid_t run)
+{
+    unsigned kills = 0;
+    int status;
+    for (int waited_ms = 0; waitpid(run, &status, WNOHANG) == 0;) {
+        pid_t workers[2];
+        cr_assert(keep_waiting(&waited_ms), "the run does not end");
+        const size_t count = kills < KILLS ? find_children(run, "goldthread-worker", workers, 2) : 0;
+        if (count >= 2) kills += kill(workers[kills % 2], SIGKILL) == 0;
+    }
+    cr_assert_eq(status, 0, "status %#x", (unsigned)status);
+    return kills;
+}
+
+char *run_with_kills(const char *const *words, const char *out)
+{
+    char path[128];
+    for (unsigned tries = 0;; tries++) {
+        cr_assert_lt(tries, TRIES_MAX, "every run ends before a worker is killed");
+        if (kill_workers(start_program("goldthread", "struck-run", words)) > 0) break;
+        cr_assert_eq(nftw(out, drop, 16, FTW_DEPTH | FTW_PHYS), 0, "%s", out);
+    }
+    snprintf(path, sizeof path, "%s/struck-run.out", place);
+    return read_text(path);
 }
 
 /* Whether a process was started with these words one after the other. */
@@ -266,13 +323,13 @@ double figure(const char *csv, const char *scenario, const char *area_code, cons
     return NAN;
 }
 
-int free_port(void)
+int hold_port(int *port)
 {
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
+    *port = ntohs(address.sin_port);
+    return fd; /* nobody listens: who calls is refused */
 }

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define WAIT_MS 60000 /* for something that must happen; a test that needs it all has failed */
+#define WAIT_MS   300000 /* for something that must happen; a test that needs it all has failed */
+#define TIMEOUT_S 1800   /* of one test: far more than it takes on a slow machine under a sanitizer */
 
 /* Makes an empty folder, goes there, and points HOME, TMPDIR and the XDG folders into it. */
 void place_open(void);
@@ -45,8 +46,22 @@ pid_t start_program(const char *program, const char *name, const char *const *wo
 /* Waits for its end: the exit status, or 128 + the signal. */
 int wait_program(pid_t pid);
 
+/* Whether a program that was started under this name has written the text to its NAME.err. */
+bool has_said(const char *name, const char *text);
+
+/* Waits until it has; fails the test when it does not. */
+void wait_until_said(const char *name, const char *text);
+
+/* Where a broker or an aggregator of this name listens, once it does: `tcp://127.0.0.1:*` is known only then. */
+void find_endpoint(const char *name, char *endpoint, size_t endpoint_bytes);
+
 /* Direct children of a process whose command is `name`; up to max. Returns how many there are. */
 size_t find_children(pid_t parent, const char *name, pid_t *found, size_t max);
+
+/* Runs goldthread to its end with these words, which write results to the folder `out`, and kills a few of its workers
+ * meanwhile: what it printed, owned. A machine may be so fast, or this test stopped for so long, that a run is over
+ * before anything is killed; that one does not count, and is run again. */
+char *run_with_kills(const char *const *words, const char *out);
 
 /* Servers that were started to follow this process, whoever their parent is by now. */
 size_t count_followers(pid_t parent);
@@ -63,5 +78,5 @@ long long json_whole(const json_t *object, const char *key);
 double figure(const char *csv, const char *scenario, const char *area_code, const char *year, const char *measure,
               const char *statistic);
 
-/* A TCP port of the loopback that was free a moment ago. */
-int free_port(void);
+/* Holds a TCP port of the loopback at which nobody answers, until the descriptor is closed. */
+int hold_port(int *port);

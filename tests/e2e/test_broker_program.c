@@ -15,14 +15,15 @@
 #include "sweep_codec.h"
 
 #define BLOCKS     20000u
-#define FULL_BYTES 131072u /* what a file may come to on a disk that is all but full */
-#define VANISHED   4500u   /* workers: more leases than the broker queues at once */
-#define QUESTIONS  40u     /* fewer than a socket queues */
-#define HOLDERS    100u    /* workers that hold leases ... */
-#define BEATS      12u     /* ... and what each says while the broker is stopped: more in all than one turn reads */
-#define SHORT_MS   1000u   /* of a lease */
+#define FULL_BYTES 131072u   /* what a file may come to on a disk that is all but full */
+#define VANISHED   4500u     /* workers: more leases than the broker queues at once */
+#define QUESTIONS  40u       /* fewer than a socket queues */
+#define HOLDERS    100u      /* workers that hold leases ... */
+#define BEATS      12u       /* ... and what each says while the broker is stopped: more in all than one turn reads */
+#define LEASE_MS   "3600000" /* too long to come into a test ... */
+#define SHORT_MS   8000u     /* ... but one, which may not be held up for so long */
 
-TestSuite(broker_program, .init = place_open, .fini = place_close, .timeout = 240);
+TestSuite(broker_program, .init = place_open, .fini = place_close, .timeout = TIMEOUT_S);
 
 struct stage {
     char endpoint[128];
@@ -152,7 +153,7 @@ static void join_and_vanish(struct stage *stage, unsigned number)
 
 Test(broker_program, outlives_thousands_of_workers_that_vanished)
 {
-    struct stage *stage = open_stage(-1, "600000");
+    struct stage *stage = open_stage(-1, LEASE_MS);
     for (unsigned number = 0; number < VANISHED; number++) join_and_vanish(stage, number);
     /* Stopped meanwhile, so that one turn of the broker takes all of this. */
     ask_status(stage);
@@ -182,7 +183,7 @@ static enum message_kind ask_to_run(struct stage *stage, uint64_t seed)
 
 Test(broker_program, makes_room_for_one_more_sweep_when_one_has_ended)
 {
-    struct stage *stage = open_stage(-1, "600000");
+    struct stage *stage = open_stage(-1, LEASE_MS);
     for (uint64_t seed = 0; seed < MESSAGE_SWEEPS_MAX; seed++)
         cr_assert_eq(ask_to_run(stage, seed), MESSAGE_ACCEPTED, "sweep %lu", seed);
     const struct digest last = stage->message->accepted.sweep;
@@ -197,7 +198,7 @@ Test(broker_program, makes_room_for_one_more_sweep_when_one_has_ended)
     wait_program(stage->broker);
     close_stage(stage);
 
-    stage = open_stage(-1, "600000");
+    stage = open_stage(-1, LEASE_MS);
     ask_status(stage);
     cr_assert(receive(stage, stage->client), "the broker has ended");
     cr_assert_eq(stage->message->sweeps.count, MESSAGE_SWEEPS_MAX);
@@ -246,7 +247,7 @@ static uint64_t leased_blocks(struct stage *stage)
 Test(broker_program, one_that_was_stopped_longer_than_a_lease_takes_no_lease_away)
 {
     static struct holder holders[HOLDERS];
-    struct stage *stage = open_stage(-1, "1000");
+    struct stage *stage = open_stage(-1, "8000");
     fill_submit(stage, 1);
     send_surely(stage, stage->client);
     cr_assert(receive(stage, stage->client), "the broker has ended");
@@ -256,7 +257,7 @@ Test(broker_program, one_that_was_stopped_longer_than_a_lease_takes_no_lease_awa
     }
     const uint64_t leased = leased_blocks(stage);
     kill(stage->broker, SIGSTOP);
-    for (uint64_t end_ms = clock_ms() + 2 * SHORT_MS; clock_ms() < end_ms;)
+    for (uint64_t end_ms = clock_ms() + SHORT_MS + SHORT_MS / 8; clock_ms() < end_ms;)
         usleep(50000); /* it is the clock that counts */
     for (unsigned times = 0; times < BEATS; times++)
         for (unsigned at = 0; at < HOLDERS; at++) beat(stage, &holders[at]);
@@ -281,7 +282,7 @@ Test(broker_program, a_full_disk_is_named_and_nothing_accepted_is_lost)
     struct rlimit before;
     getrlimit(RLIMIT_FSIZE, &before);
     setrlimit(RLIMIT_FSIZE, &(struct rlimit){FULL_BYTES, before.rlim_max});
-    struct stage *stage = open_stage(-1, "600000");
+    struct stage *stage = open_stage(-1, LEASE_MS);
     setrlimit(RLIMIT_FSIZE, &before);
     unsigned accepted = 0;
     do {
@@ -295,7 +296,7 @@ Test(broker_program, a_full_disk_is_named_and_nothing_accepted_is_lost)
     cr_assert_not_null(strstr(log, "journal-failed"), "the log does not say why:\n%s", log);
     free(log);
 
-    stage = open_stage(-1, "600000"); /* there is room again */
+    stage = open_stage(-1, LEASE_MS); /* there is room again */
     ask_status(stage);
     cr_assert(receive(stage, stage->client));
     cr_assert_geq(stage->message->sweeps.count, accepted, "%u of %u", stage->message->sweeps.count, accepted);
@@ -309,7 +310,7 @@ Test(broker_program, a_log_that_nobody_reads_any_more_does_not_end_it)
     int log[2];
     cr_assert_eq(pipe(log), 0);
     close(log[0]);
-    struct stage *stage = open_stage(log[1], "600000");
+    struct stage *stage = open_stage(log[1], LEASE_MS);
     close(log[1]);
     fill_submit(stage, 1);
     send_surely(stage, stage->client);
@@ -322,7 +323,7 @@ Test(broker_program, a_log_that_nobody_reads_any_more_does_not_end_it)
 
 Test(broker_program, a_name_neither_drives_a_terminal_nor_forges_a_line_of_the_log)
 {
-    struct stage *stage = open_stage(-1, "600000");
+    struct stage *stage = open_stage(-1, LEASE_MS);
     *stage->message = (struct message){
         .kind = MESSAGE_HELLO, .hello = {.role = ROLE_WORKER, .name = "w\x1b[2J\n\xc2\x9b\" sweep=\"", .instance = 1}};
     send_surely(stage, stage->client);

@@ -6,7 +6,7 @@
 
 #include "support_place.h"
 
-TestSuite(discovery, .init = place_open, .fini = place_close, .timeout = 300);
+TestSuite(discovery, .init = place_open, .fini = place_close, .timeout = TIMEOUT_S);
 
 /* Two uncertain parameters; the policy fails to pay back where its effect is small. */
 static void write_sweep(const char *name, unsigned draws)

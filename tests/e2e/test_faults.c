@@ -29,7 +29,7 @@
 #define STOP_LEAST_MS 900u /* longer than a lease */
 #define STOP_MOST_MS  1500u
 #define ASK_MS        100u
-#define DONE_MS       120000u /* for a sweep of some seconds of work once no more faults come */
+#define DONE_MS       900000u /* for a sweep of some seconds of work once no more faults come */
 #define SCENARIO      GOLDTHREAD_SOURCE "/scenarios/golden-thread.yaml"
 #ifdef GOLDTHREAD_SANITIZED
 #define LONG   "4096"

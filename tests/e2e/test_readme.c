@@ -7,7 +7,7 @@
 
 /* The README shows what its first command prints. */
 
-TestSuite(readme, .init = place_open, .fini = place_close, .timeout = 240);
+TestSuite(readme, .init = place_open, .fini = place_close, .timeout = TIMEOUT_S);
 
 /* Every line of `text` but those with a time or a file, which differ from run to run. */
 static void expect_lines(const char *document, char *text)

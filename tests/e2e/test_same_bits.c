@@ -9,7 +9,7 @@
 /* One sweep, one digest: whatever compiler, optimisation or CPU features. The programs are built again
  * beside this build, and the trees are kept so that the next time only what changed is built. */
 
-TestSuite(same_bits, .init = place_open, .fini = place_close, .timeout = 900);
+TestSuite(same_bits, .init = place_open, .fini = place_close, .timeout = 7200);
 
 #define COMMAND_BYTES 4096
 

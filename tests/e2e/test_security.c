@@ -18,7 +18,7 @@
 #define IDLERS    20
 #define CASE(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-TestSuite(security, .init = place_open, .fini = place_close, .timeout = 240);
+TestSuite(security, .init = place_open, .fini = place_close, .timeout = TIMEOUT_S);
 
 struct servers {
     pid_t pids[3]; /* 0: it was ended */
@@ -31,24 +31,30 @@ static pid_t start_worker(const struct servers *servers, const char *keys, const
                          CASE("--broker", servers->broker, "--follow-parent", servers->parent, "--keys", keys));
 }
 
-/* The broker takes its keys from a configuration file, the aggregator from its flag. */
-static struct servers start_servers(void)
+/* The broker takes its keys from a configuration file, the aggregator from its flag. lease_ms: a worker that is silent
+ * for so long is lost. */
+static struct servers start_servers_with(const char *lease_ms)
 {
     struct servers servers;
-    char config[128];
-    snprintf(servers.broker, sizeof servers.broker, "tcp://127.0.0.1:%d", free_port());
-    snprintf(servers.aggregator, sizeof servers.aggregator, "tcp://127.0.0.1:%d", free_port());
     snprintf(servers.parent, sizeof servers.parent, "%d", (int)getpid());
-    snprintf(config, sizeof config, "state = broker-state\nkeys = keys\nbind = %s\n", servers.broker);
-    write_text("broker.conf", config);
-    servers.pids[0] = start_program("goldthread-broker", "broker",
-                                    CASE("--config", "broker.conf", "--follow-parent", servers.parent));
+    write_text("broker.conf", "state = broker-state\nkeys = keys\nbind = tcp://127.0.0.1:*\n");
+    servers.pids[0] =
+        start_program("goldthread-broker", "broker",
+                      CASE("--config", "broker.conf", "--follow-parent", servers.parent, "--lease-ms", lease_ms));
+    find_endpoint("broker", servers.broker, sizeof servers.broker);
     servers.pids[1] = start_program("goldthread-aggregator", "aggregator",
-                                    CASE("--bind", servers.aggregator, "--broker", servers.broker, "--state",
+                                    CASE("--bind", "tcp://127.0.0.1:*", "--broker", servers.broker, "--state",
                                          "aggregator-state", "--keys", "keys", "--follow-parent", servers.parent));
+    find_endpoint("aggregator", servers.aggregator, sizeof servers.aggregator);
+    wait_until_said("broker", "aggregator-joined");
     servers.pids[2] = start_worker(&servers, "keys", "worker");
     setenv("GOLDTHREAD_BROKER", servers.broker, 1);
     return servers;
+}
+
+static struct servers start_servers(void)
+{
+    return start_servers_with("5000");
 }
 
 static void stop_servers(const struct servers *servers)
@@ -396,16 +402,6 @@ Test(security, a_key_may_do_what_its_role_does_and_nothing_else)
     stop_servers(&servers);
 }
 
-static bool log_says(const char *program, const char *event)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s.err", place_path(), program);
-    char *log = read_text(path);
-    const bool says = log && strstr(log, event);
-    free(log);
-    return says;
-}
-
 Test(security, a_sweep_is_changed_by_the_key_that_submitted_it_or_by_an_admin)
 {
     static const char *const orders[] = {"pause", "resume", "retry", "cancel"};
@@ -413,7 +409,7 @@ Test(security, a_sweep_is_changed_by_the_key_that_submitted_it_or_by_an_admin)
     make_keys(CASE("keygen", "keys", "--role", "client", "--name", "anna"));
     make_keys(CASE("keygen", "keys", "--role", "client", "--name", "bert"));
     struct servers servers = start_servers();
-    for (int waited_ms = 0; !log_says("worker", "started");) cr_assert(keep_waiting(&waited_ms));
+    wait_until_said("worker", "started");
     kill(servers.pids[2], SIGTERM); /* nobody works, so that the sweep stays open */
     cr_assert_eq(wait_program(servers.pids[2]), 0);
     servers.pids[2] = 0;
@@ -434,8 +430,8 @@ Test(security, a_sweep_is_changed_by_the_key_that_submitted_it_or_by_an_admin)
     struct ran admin = GOLDTHREAD("pause", id.out, "--keys", "keys");
     cr_expect_eq(admin.status, 0, "%s", admin.err);
     stop_servers(&servers);
-    cr_expect(log_says("broker", "forbidden"));
-    cr_expect(log_says("broker", "not of your key"));
+    cr_expect(has_said("broker", "forbidden"));
+    cr_expect(has_said("broker", "not of your key"));
     ran_free(&id), ran_free(&same), ran_free(&again), ran_free(&admin);
 }
 
@@ -489,8 +485,8 @@ Test(security, a_worker_comes_when_its_key_is_known_leaves_when_it_is_not_and_co
     struct servers servers = start_servers();
     cr_assert_eq(rename("keys/authorized/node1.pub", "node1.away"), 0);
     const pid_t second = start_worker(&servers, "keys/node1", "node1");
-    int waited_ms = 0;
-    while (!log_says("broker", "key-refused")) cr_assert(keep_waiting(&waited_ms));
+    int waited_ms;
+    wait_until_said("broker", "key-refused");
     cr_assert_eq(rename("node1.away", "keys/authorized/node1.pub"), 0);
     for (waited_ms = 0; workers_of("keys") != 2;) cr_assert(keep_waiting(&waited_ms), "it never came in");
     cr_assert_eq(rename("keys/authorized/node1.pub", "node1.away"), 0);
@@ -506,7 +502,7 @@ Test(security, a_worker_does_not_push_out_one_of_another_key)
 {
     make_keys(CASE("keygen", "keys"));
     make_keys(CASE("keygen", "keys", "--role", "worker", "--name", "node1"));
-    struct servers servers = start_servers();
+    struct servers servers = start_servers_with("3600000"); /* nobody is lost for being slow */
     for (int waited_ms = 0; workers_of("keys") != 1;) cr_assert(keep_waiting(&waited_ms));
     const pid_t first = start_program("goldthread-worker", "first",
                                       CASE("--broker", servers.broker, "--follow-parent", servers.parent, "--keys",
@@ -515,9 +511,8 @@ Test(security, a_worker_does_not_push_out_one_of_another_key)
     const pid_t second = start_program(
         "goldthread-worker", "second",
         CASE("--broker", servers.broker, "--follow-parent", servers.parent, "--keys", "keys/node1", "--name", "same"));
-    for (int waited_ms = 0; !log_says("second", "refused reason=\"a worker of another key has this name\"");)
-        cr_assert(keep_waiting(&waited_ms));
-    cr_expect_not(log_says("broker", "worker-lost"), "the first stays");
+    wait_until_said("second", "refused reason=\"a worker of another key has this name\"");
+    cr_expect_not(has_said("broker", "worker-lost"), "the first stays");
     cr_expect_eq(workers_of("keys"), 2);
     kill(first, SIGTERM);
     cr_expect_eq(wait_program(first), 0);

@@ -1,15 +1,13 @@
 /* Studies: what `check` and `run` say of the drivers of a figure. */
 #include <criterion/criterion.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "support_place.h"
 
-TestSuite(sensitivity, .init = place_open, .fini = place_close, .timeout = 300);
+TestSuite(sensitivity, .init = place_open, .fini = place_close, .timeout = TIMEOUT_S);
 
 /* A study of both measures of two scenarios: two uncertain parameters, so that a Saltelli draw has 4 rows. */
 static void write_study(const char *design)
@@ -227,21 +225,9 @@ Test(sensitivity, a_killed_worker_changes_neither)
 {
     write_all_on("saltelli", 65536);
     char *expected = run_all_on("2");
-    const char *words[] = {"run", "all.yaml", "--workers", "3", "--json", "--quiet", "--out", "struck", NULL};
-    pid_t run = start_program("goldthread", "struck-run", words), workers[3];
-    int waited_ms = 0, status = -1;
-    unsigned kills = 0;
-    for (; kills < 4 && keep_waiting(&waited_ms);) {
-        const size_t count = find_children(run, "goldthread-work", workers, 3);
-        if (count == 3) kill(workers[kills++ % 3], SIGKILL);
-        if (waitpid(run, &status, WNOHANG) == run) break;
-    }
-    if (kills == 4) cr_assert_eq(waitpid(run, &status, 0), run);
-    cr_assert_eq(status, 0);
-    cr_assert_geq(kills, 1, "nothing was killed");
-    char path[512];
-    snprintf(path, sizeof path, "%s/struck-run.out", place_path());
-    char *json = read_text(path), *both = digest_and_table(json, "struck");
+    char *json = run_with_kills(
+        (const char *[]){"run", "all.yaml", "--workers", "3", "--json", "--quiet", "--out", "struck", NULL}, "struck");
+    char *both = digest_and_table(json, "struck");
     cr_expect_str_eq(both, expected);
     free(json);
     free(both);

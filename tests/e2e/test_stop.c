@@ -11,7 +11,7 @@
 
 #include "support_place.h"
 
-TestSuite(stop, .init = place_open, .fini = place_close, .timeout = 600);
+TestSuite(stop, .init = place_open, .fini = place_close, .timeout = TIMEOUT_S);
 
 /* Blocks of 32 draws, 16 replicates: the rule is looked at from 1,024 draws on. `more`: lines of its own. */
 static void write_sweep(const char *file, uint64_t draws, const char *more)
@@ -118,17 +118,8 @@ Test(stop, a_killed_worker_changes_nothing)
 {
     write_sweep("s.yaml", 1 << 20, "stop: {measure: exchequer_ratio, half_width: 0.004}\n");
     json_t *plain = run_json("s.yaml", "2");
-    const pid_t run =
-        start_program("goldthread", "hurt",
-                      (const char *[]){"run", "s.yaml", "--workers", "2", "--out", "hurt", "--json", "--quiet", NULL});
-    pid_t worker;
-    for (int waited = 0; find_children(run, "goldthread-worker", &worker, 1) == 0;)
-        cr_assert(keep_waiting(&waited), "no worker");
-    kill(worker, SIGKILL);
-    cr_assert_eq(wait_program(run), 0);
-    char path[256];
-    snprintf(path, sizeof path, "%s/hurt.out", place_path());
-    char *text = read_text(path);
+    char *text = run_with_kills(
+        (const char *[]){"run", "s.yaml", "--workers", "2", "--out", "hurt", "--json", "--quiet", NULL}, "hurt");
     json_t *hurt = parse_json(text);
     expect_same(plain, hurt, "with a worker that was killed");
     cr_expect_lt(json_whole(plain, "draws"), 1 << 20);
@@ -290,9 +281,11 @@ static pid_t start_aggregator(const struct servers *servers)
 {
     char bind[160];
     snprintf(bind, sizeof bind, "ipc://%s/a", place_path());
-    return start_program("goldthread-aggregator", "aggregator",
-                         (const char *[]){"--bind", bind, "--broker", servers->broker, "--state", "store",
-                                          "--follow-parent", servers->parent, NULL});
+    const pid_t aggregator = start_program("goldthread-aggregator", "aggregator",
+                                           (const char *[]){"--bind", bind, "--broker", servers->broker, "--state",
+                                                            "store", "--follow-parent", servers->parent, NULL});
+    wait_until_said("aggregator", "ready");
+    return aggregator;
 }
 
 static pid_t start_worker(const struct servers *servers)
@@ -310,6 +303,7 @@ static void start_servers(struct servers *servers)
     servers->pids[0] = start_program(
         "goldthread-broker", "broker",
         (const char *[]){"--bind", servers->broker, "--state", "journal", "--follow-parent", servers->parent, NULL});
+    wait_until_said("broker", "listening");
     servers->pids[1] = start_aggregator(servers);
     servers->pids[2] = start_worker(servers);
 }

@@ -7,7 +7,7 @@
 
 #include "support_place.h"
 
-TestSuite(verify, .init = place_open, .fini = place_close, .timeout = 300);
+TestSuite(verify, .init = place_open, .fini = place_close, .timeout = TIMEOUT_S);
 
 Test(verify, everything_passes_and_nothing_is_left)
 {
