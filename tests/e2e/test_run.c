@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "support_place.h"
 
 #define SCENARIOS GOLDTHREAD_SOURCE "/scenarios/"
 #define GOLDEN    SCENARIOS "golden-thread.yaml"
 
-TestSuite(run, .init = place_open, .fini = place_close, .timeout = 240);
+TestSuite(run, .init = place_open, .fini = place_close, .timeout = TIMEOUT_S);
 
 /* Two scenarios and few figures, in `blocks` blocks of 512 draws. */
 static void write_sweep(const char *name, int blocks)
@@ -25,6 +26,29 @@ static void write_sweep(const char *name, int blocks)
              "outputs: {measures: [cost_gbp, kept_fte, pv_earnings_gbp, bcr]}\n",
              blocks * 512);
     write_text(name, text);
+}
+
+/* 64 blocks of 16 draws, of which one waits until the gate is open: such a run is under way for as long as a test
+ * likes, however fast the machine is. */
+static void write_gated_sweep(void)
+{
+    char gate[128];
+    write_text("s.yaml", "sweep: gated\nmodel: " GOLDTHREAD_MODELS "/faulty.so\n"
+                         "scenarios: [{name: base, set: {fault: gate, from: 0.999}}]\n"
+                         "design: {method: sobol, draws: 1024, block: 16}\n"
+                         "outputs: {areas: [england], quantiles: []}\n");
+    snprintf(gate, sizeof gate, "%s/gate", place_path());
+    setenv("GOLDTHREAD_GATE", gate, 1);
+}
+
+static void open_gate(void)
+{
+    write_text(getenv("GOLDTHREAD_GATE"), "");
+}
+
+static void shut_gate(void)
+{
+    cr_assert_eq(unlink(getenv("GOLDTHREAD_GATE")), 0);
 }
 
 static void expect_nothing_left(void)
@@ -155,9 +179,24 @@ Test(run, any_number_of_workers_gives_the_same_bytes)
 /* A run in the background, in the state folder of its sweep. */
 static pid_t start_run(const char *workers, const char *out)
 {
-    return start_program(
-        "goldthread", "bg",
-        (const char *[]){"run", "s.yaml", "--workers", workers, "--out", out, "--json", "--quiet", NULL});
+    return start_program("goldthread", "bg",
+                         (const char *[]){"run", "s.yaml", "--workers", workers, "--out", out, "--json", NULL});
+}
+
+/* Waits until the run in the background shows that blocks are done: what it has shown it keeps when it is
+ * interrupted. */
+static void wait_for_progress(void)
+{
+    char path[128];
+    int waited = 0;
+    long done = 0;
+    snprintf(path, sizeof path, "%s/bg.err", place_path());
+    while (done == 0) {
+        char *said = read_text(path);
+        for (const char *at = said; at && (at = strstr(at, "] "));) done = strtol(at += 2, NULL, 10);
+        free(said);
+        cr_assert(keep_waiting(&waited), "no block is done");
+    }
 }
 
 static json_t *finish_run(pid_t pid)
@@ -175,16 +214,33 @@ static json_t *finish_run(pid_t pid)
     return result;
 }
 
+/* The aggregator's store of the only run here. False: it is not there yet. */
+static bool find_store(char path[512])
+{
+    char pattern[256];
+    snprintf(pattern, sizeof pattern, "find %s/state -name aggregator.db 2>/dev/null", place_path());
+    FILE *found = popen(pattern, "r");
+    char *line = fgets(path, 512, found);
+    pclose(found);
+    if (line) path[strcspn(path, "\n")] = '\0';
+    return line;
+}
+
+/* Empties the log of a store into its database. A run on a busy machine may have killed its aggregator before that did
+ * so, and then the log would heal what a test damages. */
+static void write_back(const char *path)
+{
+    sqlite3 *database;
+    cr_assert_eq(sqlite3_open(path, &database), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(database, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_close(database), SQLITE_OK);
+}
+
 /* Blocks in the aggregator's store of the only run here; -1 when it cannot be told yet. */
 static long stored_blocks(void)
 {
-    char pattern[256], path[512] = "";
-    snprintf(pattern, sizeof pattern, "find %s/state -name aggregator.db 2>/dev/null", place_path());
-    FILE *found = popen(pattern, "r");
-    char *line = fgets(path, sizeof path, found);
-    pclose(found);
-    if (!line) return -1;
-    path[strcspn(path, "\n")] = '\0';
+    char path[512];
+    if (!find_store(path)) return -1;
     sqlite3 *database;
     sqlite3_stmt *query = NULL;
     long blocks = -1;
@@ -211,11 +267,14 @@ static void signal_child(pid_t run, const char *name, int number)
 
 static void expect_same_after(const char *name, int number)
 {
-    write_sweep("s.yaml", 64);
+    write_gated_sweep();
+    open_gate();
     json_t *plain = run_json("s.yaml", "2", "plain");
+    shut_gate();
     pid_t run = start_run("2", "hurt");
     wait_for_blocks(2);
     signal_child(run, name, number);
+    open_gate();
     json_t *hurt = finish_run(run);
     cr_expect_str_eq(json_text(hurt, "digest"), json_text(plain, "digest"));
     cr_expect_str_eq(json_text(hurt, "run"), json_text(plain, "run"));
@@ -253,12 +312,14 @@ Test(run, an_interrupted_run_leaves_nothing_behind_and_a_rerun_resumes)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     static const char *const names[] = {"one", "two", "three"};
-    write_sweep("s.yaml", 96);
+    write_gated_sweep();
+    open_gate();
     json_t *plain = run_json("s.yaml", "2", "plain");
     for (int at = 0; at < 3; at++) {
         const char *out = names[at];
+        shut_gate();
         pid_t run = start_run("2", out);
-        wait_for_blocks(4);
+        wait_for_progress();
         cr_expect_geq(count_followers(run), 3);
         cr_assert_eq(kill(run, signals[at]), 0);
         cr_expect_eq(wait_program(run), 130);
@@ -266,6 +327,7 @@ Test(run, an_interrupted_run_leaves_nothing_behind_and_a_rerun_resumes)
         cr_expect_not(exists(out), "output is left");
         cr_expect_eq(count_states(), 1, "the state is kept");
         expect_nothing_left();
+        open_gate();
         json_t *resumed = run_json("s.yaml", "2", out);
         cr_expect_str_eq(json_text(resumed, "digest"), json_text(plain, "digest"));
         cr_expect_geq(json_whole(json_object_get(resumed, "blocks"), "cached"), 1);
@@ -278,10 +340,14 @@ Test(run, an_interrupted_run_leaves_nothing_behind_and_a_rerun_resumes)
 
 Test(run, two_runs_of_one_sweep_at_once_do_not_meet)
 {
-    write_sweep("s.yaml", 48);
+    write_gated_sweep();
     pid_t run = start_run("1", "one");
     wait_for_blocks(1);
+    char *gate = strdup(getenv("GOLDTHREAD_GATE"));
+    unsetenv("GOLDTHREAD_GATE"); /* the second does not wait, and ends before the first may */
     json_t *two = run_json("s.yaml", "1", "two");
+    write_text(gate, "");
+    free(gate);
     json_t *one = finish_run(run);
     cr_expect_str_eq(json_text(one, "digest"), json_text(two, "digest"));
     json_decref(one);
@@ -314,16 +380,16 @@ Test(run, a_program_that_ends_again_and_again_is_named)
 
 Test(run, a_damaged_store_is_named_with_the_way_out)
 {
-    write_sweep("s.yaml", 96);
+    char store[512], command[256];
+    write_gated_sweep();
     pid_t run = start_run("2", "out");
-    wait_for_blocks(4);
+    wait_for_progress();
     cr_assert_eq(kill(run, SIGINT), 0);
     cr_expect_eq(wait_program(run), 130);
-    char command[256]; /* a log that was not yet written back would heal the damage */
-    snprintf(command, sizeof command,
-             "find %s/state -name aggregator.db -exec truncate -s 5000 {} + -o -name 'aggregator.db-*' -delete",
-             place_path());
-    cr_assert_eq(system(command), 0);
+    open_gate();
+    cr_assert(find_store(store));
+    write_back(store);
+    cr_assert_eq(truncate(store, 5000), 0);
     struct ran ran = GOLDTHREAD("run", "s.yaml", "--out", "out", "--quiet");
     cr_expect_eq(ran.status, 1);
     const char *log = strstr(ran.err, "the end of its log:\n"), *kept = strstr(ran.err, "is kept in ");

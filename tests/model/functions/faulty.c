@@ -2,11 +2,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "function.h"
 
-enum fault { NOTHING, CRASH, ABORT, LOOP, UNDEFINED, FAILURE, STALL };
+enum fault { NOTHING, CRASH, ABORT, LOOP, UNDEFINED, FAILURE, STALL, GATE };
 
 static const struct parameter parameters[] = {
     UNIT("x"),
@@ -17,8 +18,8 @@ static const struct parameter parameters[] = {
      .low = NAN,
      .high = NAN,
      .lower = NOTHING,
-     .upper = STALL,
-     .choices = "nothing|crash|abort|loop|undefined|failure|stall",
+     .upper = GATE,
+     .choices = "nothing|crash|abort|loop|undefined|failure|stall|gate",
      .source = "",
      .meaning = "what goes wrong"},
     {.name = "from",
@@ -42,6 +43,13 @@ static void stall(void)
     for (;;) pause();
 }
 
+/* Until the file that GOLDTHREAD_GATE names is there: a test says when this draw may end, and with it the sweep. */
+static void wait_at_gate(void)
+{
+    const char *gate = getenv("GOLDTHREAD_GATE");
+    while (gate && access(gate, F_OK) != 0) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
 static bool evaluate(const double *x, double *y)
 {
     volatile bool always = true;
@@ -51,6 +59,7 @@ static bool evaluate(const double *x, double *y)
     if (x[1] == ABORT) abort();
     while (x[1] == LOOP && always) continue;
     if (x[1] == STALL) stall();
+    if (x[1] == GATE) wait_at_gate();
     if (x[1] == UNDEFINED) *y = NAN;
     return x[1] != FAILURE;
 }
