@@ -136,6 +136,19 @@ Test(plugin, what_is_no_model_is_refused_in_one_line)
     expect_refused("hollow.so", "its version is NULL");
 }
 
+Test(plugin, a_file_that_was_cut_off_is_refused_wherever_that_was)
+{
+    struct plugin *plugin = plugin_open(GOLDTHREAD_MODELS "/product.so", why, sizeof why);
+    cr_assert_not_null(plugin, "%s", why);
+    const size_t size = plugin->bytes.size;
+    plugin_close(plugin);
+    copy("product.so", "cut.so");
+    for (size_t left = size / 2; left > 0; left /= 2) {
+        cr_assert_eq(truncate("cut.so", (off_t)left), 0);
+        expect_refused("cut.so", left >= 64 ? "it ends too early" : "file too short");
+    }
+}
+
 Test(plugin, a_version_too_long_for_its_digest_is_refused)
 {
     const char *text = "#define goldthread_model inner\n#include \"product.c\"\n#include \"function.c\"\n"

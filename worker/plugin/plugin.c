@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -91,6 +92,24 @@ static bool read_file(const char *path, struct buffer *bytes, const struct reaso
 
 /* --- loading --- */
 
+/* Whether all that the loader maps is there: of a file that was cut off it would map pages that do not exist, and
+ * the first look at one ends the process. What is no object of this machine is for the loader to refuse. */
+static bool is_whole(struct span bytes)
+{
+    ElfW(Ehdr) head;
+    ElfW(Phdr) segment;
+    if (bytes.size < sizeof head) return true;
+    memcpy(&head, bytes.data, sizeof head);
+    if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_phentsize != sizeof segment) return true;
+    if (head.e_phoff > bytes.size || head.e_phnum > (bytes.size - head.e_phoff) / sizeof segment) return false;
+    for (size_t at = 0; at < head.e_phnum; at++) {
+        memcpy(&segment, bytes.data + head.e_phoff + at * sizeof segment, sizeof segment);
+        if (segment.p_type != PT_LOAD) continue;
+        if (segment.p_offset > bytes.size || segment.p_filesz > bytes.size - segment.p_offset) return false;
+    }
+    return true;
+}
+
 /* The bytes as a file that nobody else can reach or change. -1: errno says why. */
 static int seal(struct span bytes)
 {
@@ -137,6 +156,7 @@ static void *load(struct span bytes, const struct reason *reason)
     size_t count = 0;
     char path[32];
     void *handle = NULL;
+    if (!is_whole(bytes)) return refuse(reason, "it ends too early: was it copied whole?"), NULL;
     const int fd = seal(bytes);
     if (fd < 0) refuse(reason, "no memory to load it: %s", strerror(errno));
     else if (!choose_path(fd, taken, &count, path, sizeof path)) refuse(reason, "no descriptor is free to load it");
