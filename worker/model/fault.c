@@ -45,7 +45,7 @@ static bool is_printable(const char *text, size_t size)
 
 static bool check_text(const struct finding *finding, const char *what, const char *text, size_t capacity)
 {
-    if (text == NULL) return refuse(finding, "its %s is NULL; it may be empty", what);
+    if (text == NULL) return refuse(finding, "its %s is NULL", what);
     const size_t size = strnlen(text, capacity);
     if (size == capacity) return refuse(finding, "its %s is too long; allowed are %zu bytes", what, capacity - 1);
     if (is_printable(text, size)) return true;
