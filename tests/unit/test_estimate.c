@@ -242,6 +242,20 @@ Test(estimate, failing_runs_cost_an_index_only_their_own_draws)
 
 /* --- intervals --- */
 
+/* The spread of the others says nothing about a mean that one draw in sixteen decides. */
+Test(estimate, a_mean_of_values_too_large_to_square_has_no_interval)
+{
+    struct trial *trial = open_sum(DESIGN_RANDOM, 512);
+    trial->sweep.parameters[0].distribution = (struct distribution){
+        .kind = DISTRIBUTION_DISCRETE, .point_count = 2, .values = {0, 1e200}, .weights = {15, 1}};
+    run_trial(trial);
+    struct estimate_row row = row_of(trial, "mean", -1, -1);
+    cr_expect_gt(row.value, 1e198);
+    cr_expect(row.n > 400 && row.n < 512, "%llu", (unsigned long long)row.n);
+    cr_expect(isnan(row.low) && isnan(row.high), "%g to %g", row.low, row.high);
+    close_trial(trial);
+}
+
 Test(estimate, there_is_no_interval_without_two_groups)
 {
     struct trial *trial = open_trial("product", DESIGN_SALTELLI, 256, 8);

@@ -378,7 +378,10 @@ static bool emit_index(const struct work *work, const struct index *index, struc
     row.value = row.low = row.high = NAN;
     if (n > 0) row.value = index->value(&view);
     if (isfinite(row.value)) error = index->error ? index->error(&view) : jackknife(work, index, view, &degrees);
-    if (isfinite(row.value) && index->value == mean_of_row_0) row.value = tally_of(work)->mean; /* with its centre */
+    if (isfinite(row.value) && index->value == mean_of_row_0) {
+        row.value = tally_of(work)->mean;               /* with its centre */
+        if (row.n < tally_of(work)->count) error = NAN; /* the sums lack values that are too large for them */
+    }
     if (isfinite(error)) set_interval(&row, error, quantile_of(work, degrees));
     return work->emit(work->context, &row);
 }
