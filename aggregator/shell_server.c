@@ -660,16 +660,24 @@ static void publish(struct server *server, bool now)
     http_publish(server->http);
 }
 
+/* Commits what was received, and answers it. */
+static void flush(struct server *server, size_t received)
+{
+    if (received > 0 && !server->failed) drive(server, &(struct aggregator_event){.kind = EVENT_FLUSH});
+}
+
 bool server_run(struct server *server, int stop_fd)
 {
     while (!server->failed && !is_readable(stop_fd)) {
         publish(server, false);
         wait_for_work(server, stop_fd);
         size_t received = receive_broker(server) + receive_peers(server);
-        if (received > 0 && !server->failed) drive(server, &(struct aggregator_event){.kind = EVENT_FLUSH});
-        /* After a long sleep, what has arrived is heard before silence is noted. */
-        if (!server->failed && aggregator_next_due_ms(server->core) <= clock_ms())
-            drive(server, &(struct aggregator_event){.kind = EVENT_TICK});
+        flush(server, received);
+        if (server->failed || aggregator_next_due_ms(server->core) > clock_ms()) continue;
+        /* After a long sleep, or a long commit, what has arrived is heard before silence is noted. */
+        received = receive_broker(server);
+        flush(server, received);
+        if (!server->failed) drive(server, &(struct aggregator_event){.kind = EVENT_TICK});
     }
     publish(server, true);
     return !server->failed;

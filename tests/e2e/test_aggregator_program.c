@@ -45,7 +45,7 @@ struct stage {
     struct digest result;
     uint64_t held;                                 /* ... and holds so many blocks */
     uint64_t store_commits, commits_when_complete; /* that its store was told to have, when last told */
-    size_t fetches;
+    size_t fetches, hellos, beats;
 };
 
 /* ---- the sweep, and what should come of it ---- */
@@ -241,9 +241,11 @@ static void serve_as_broker(struct stage *stage)
     while (socket_receive(stage->broker, &from, stage->message, &why) == SOCKET_OK) {
         switch (stage->message->kind) {
         case MESSAGE_HELLO:
+            stage->hellos++;
             greet(stage, &from, true);
             break;
         case MESSAGE_HEARTBEAT:
+            stage->beats++;
             greet(stage, &from, false);
             break;
         case MESSAGE_FETCH:
@@ -489,15 +491,15 @@ Test(aggregator_program, refuses_payloads_that_are_not_the_node_they_pass_for)
     tear_down(stage);
 }
 
-/* Waits as a broker that says nothing for what the aggregator says. */
-static void hear_silently(struct stage *stage, enum message_kind kind)
+/* Waits as a broker that says nothing for what the aggregator says: who could be answered. */
+static struct socket_id hear_silently(struct stage *stage, enum message_kind kind)
 {
     const char *why;
     struct socket_id from;
     for (const uint64_t end_ms = clock_ms() + PATIENCE_MS;;) {
         cr_assert_lt(clock_ms(), end_ms, "no %s", message_kind_name(kind));
         while (socket_receive(stage->broker, &from, stage->message, &why) == SOCKET_OK)
-            if (stage->message->kind == kind) return;
+            if (stage->message->kind == kind) return from;
         socket_wait(&stage->broker, 1, -1, 100);
     }
 }
@@ -555,5 +557,41 @@ Test(aggregator_program, wrong_usage_is_2_and_a_store_in_use_is_1)
     cr_assert_eq(send_block(stage, 0), FOLD_NEW);
     char *second[] = {program, "--state", stage->state, "--bind", "tcp://127.0.0.1:*", NULL};
     cr_assert_eq(status_of(second), 1);
+    tear_down(stage);
+}
+
+/* ---- what takes long ---- */
+
+static void pass(uint64_t milliseconds)
+{
+    const uint64_t end_ms = clock_ms() + milliseconds;
+    while (clock_ms() < end_ms) usleep(1000);
+}
+
+/* Somebody else has the database, as one does who copies it, while the broker answers what it was asked before. */
+Test(aggregator_program, a_commit_of_more_than_three_heartbeats_is_no_silence_of_the_broker)
+{
+    char path[192];
+    sqlite3 *database = NULL;
+    struct stage *stage = set_up();
+    start(stage);
+    cr_assert_eq(send_block(stage, 0), FOLD_NEW);
+    snprintf(path, sizeof path, "%s/aggregator.db", stage->state);
+    cr_assert_eq(sqlite3_open(path, &database), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(database, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    const struct socket_id from = hear_silently(stage, MESSAGE_HEARTBEAT);
+    *stage->message = (struct message){
+        .kind = MESSAGE_PARTIAL, .partial = {.sweep = stage->id, .index = 1, .node = buffer_span(&stage->nodes[1])}};
+    cr_assert_eq(socket_send(stage->peer, NULL, stage->message), SOCKET_OK);
+    pass(50); /* by now it waits for the database */
+    greet(stage, &from, false);
+    pass(500);
+    sqlite3_close(database);
+    const size_t hellos = stage->hellos, beats = stage->beats;
+    cr_assert_eq(next_answer(stage, PATIENCE_MS), MESSAGE_FOLDED);
+    for (const uint64_t end_ms = clock_ms() + PATIENCE_MS; stage->beats < beats + 2 && clock_ms() < end_ms;)
+        next_answer(stage, 10);
+    cr_expect_geq(stage->beats, beats + 2);
+    cr_expect_eq(stage->hellos, hellos, "it took its own commit for the broker's silence");
     tear_down(stage);
 }
