@@ -915,8 +915,8 @@ static void fill_held(const struct aggregator *core, const struct aggregator_eff
     message->held.complete = entry->complete;
     message->held.result = entry->complete ? entry->result : (struct digest){{0}};
     if (entry->fold.stopped) {
-        message->held.count = 1; /* as good as held: nobody is to do the others */
-        message->held.ranges[0] = (struct block_range){0, entry->fold.blocks};
+        message->held.count = 1; /* until it is complete, all are as good as held: nobody is to do the others */
+        message->held.ranges[0] = (struct block_range){0, entry->complete ? entry->fold.covered : entry->fold.blocks};
     } else {
         message->held.count = (uint32_t)fold_ranges(&entry->fold, &from, message->held.ranges, MESSAGE_RANGES_MAX);
     }

@@ -1,6 +1,7 @@
 #include "broker.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -346,12 +347,24 @@ static void take_returned(const struct step *step, struct worker *worker, const 
 
 /* Messages of the aggregator */
 
-static void finish(const struct step *step, struct ledger *ledger, const struct digest *result)
+/* A complete sweep of which fewer blocks are held than it has was ended by its stop rule. */
+static void note_end(struct ledger *ledger, const struct message *message)
 {
+    uint64_t held = 0;
+    for (uint32_t at = 0; at < message->held.count; at++) held += message->held.ranges[at].count;
+    if (held > 0 && held < ledger->blocks)
+        snprintf(ledger->text, sizeof ledger->text, "stopped early, at %llu of %llu blocks: its stop rule is met",
+                 (unsigned long long)held, (unsigned long long)ledger->blocks);
+}
+
+static void finish(const struct step *step, struct ledger *ledger, const struct message *message)
+{
+    const struct digest *result = &message->held.result;
     const bool differs = !digest_is_zero(&ledger->result) && !digest_equal(&ledger->result, result);
     if (differs) note_sweep(step, NOTE_RESULT_DIFFERS, ledger);
     if (!ledger_is_open(ledger) || !add_done(step, ledger, (struct block_range){0, ledger->blocks})) return;
     ledger->result = *result;
+    note_end(ledger, message);
     change_state(step, ledger, SWEEP_DONE);
     note_sweep(step, NOTE_SWEEP_DONE, ledger);
 }
@@ -399,7 +412,7 @@ static void take_held(const struct step *step, const struct message *message)
         return;
     }
     if (message->held.complete && !digest_is_zero(&message->held.result)) {
-        finish(step, ledger, &message->held.result);
+        finish(step, ledger, message);
     } else if (ledger_is_open(ledger)) {
         hold_ranges(step, ledger, message);
         reconcile(step, ledger, message);

@@ -86,7 +86,7 @@ static bool explain_ended(const struct line_out *out, const struct ledger *ledge
     switch (ledger->state) {
     case SWEEP_DONE:
         digest_to_hex(&ledger->result, hex);
-        say(out, "done: every block is folded; digest %s", hex);
+        say(out, "done: %s; digest %s", *ledger->text ? ledger->text : "every block is folded", hex);
         return true;
     case SWEEP_CANCELLED:
         say(out, "cancelled with %llu of ", (unsigned long long)ledger->done.total);

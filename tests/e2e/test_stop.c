@@ -358,6 +358,15 @@ Test(stop, a_submitted_sweep_is_extended_by_servers_that_were_restarted)
     struct ran said = GOLDTHREAD("status", shorter);
     cr_expect(strstr(said.out, "stopped: sure enough after "), "%s%s", said.out, said.err);
     ran_free(&said);
+    char end[96];
+    snprintf(end, sizeof end, "stopped early, at %ld of 512 blocks: its stop rule is met",
+             (long)json_whole(stopped, "draws") / 32);
+    said = GOLDTHREAD("status");
+    cr_expect(strstr(said.out, end), "%s%s", said.out, said.err);
+    ran_free(&said);
+    said = GOLDTHREAD("explain", shorter);
+    cr_expect(strstr(said.out, end), "%s%s", said.out, said.err);
+    ran_free(&said);
     stop_program(servers.pids[2], SIGTERM);
     stop_program(servers.pids[1], SIGKILL);
     servers.pids[1] = start_aggregator(&servers);

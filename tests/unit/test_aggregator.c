@@ -1097,6 +1097,7 @@ Test(aggregator, a_sweep_ends_at_the_checkpoint_that_meets_its_rule)
     rendered(shell, NULL);
     cr_assert_eq(count_complete(shell), 1);
     cr_assert(digest_equal(&last_said(shell, EFFECT_HELD)->message.held.result, &table));
+    cr_assert_eq(last_said(shell, EFFECT_HELD)->message.held.ranges[0].count, 8, "where it ended");
     free_shell(shell);
 }
 

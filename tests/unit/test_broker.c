@@ -937,6 +937,22 @@ Test(broker, blocks_that_the_aggregator_lost_are_lent_again)
     close_bench(bench);
 }
 
+Test(broker, a_sweep_that_its_rule_ended_says_where_until_it_goes_on)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 8);
+    hello(bench, aggregator, ROLE_AGGREGATOR, "agg", 1);
+    held(bench, true, 1, &(struct block_range){0, 4});
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_DONE);
+    cr_assert_str_eq(status_of(bench).text, "stopped early, at 4 of 8 blocks: its stop rule is met");
+    submit(bench, "s", 8);
+    cr_assert_str_eq(status_of(bench).text, "", "it may have to go on");
+    held(bench, true, 1, &(struct block_range){0, 8});
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_DONE);
+    cr_assert_str_eq(status_of(bench).text, "", "all of it is there");
+    close_bench(bench);
+}
+
 Test(broker, a_done_sweep_that_is_submitted_again_is_done_when_the_aggregator_still_has_it)
 {
     struct bench *bench = open_bench();
