@@ -13,7 +13,8 @@
 
 static const struct command commands[] = {
     {"run", "FILE", "run a sweep on this machine and print the result",
-     OPTION_WORKERS | OPTION_OUT | OPTION_POPULATION | OPTION_SWEEP | OPTION_JSON | OPTION_QUIET | OPTION_FRESH,
+     OPTION_WORKERS | OPTION_OUT | OPTION_POPULATION | OPTION_SWEEP | OPTION_JSON | OPTION_QUIET | OPTION_FRESH |
+         OPTION_BLOCK_SECONDS,
      command_run},
     {"check", "FILE", "check a scenario file and print the plan; run nothing",
      OPTION_POPULATION | OPTION_SWEEP | OPTION_JSON | OPTION_QUIET | OPTION_WORKERS, command_check},

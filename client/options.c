@@ -32,7 +32,8 @@ enum {
     TAKE_FORMAT,
     TAKE_MODEL,
     TAKE_MODELS,
-    TAKE_TABLE
+    TAKE_TABLE,
+    TAKE_BLOCK_SECONDS
 };
 
 struct known {
@@ -48,13 +49,17 @@ static const struct known known[] = {
     {"population", "PATH", TAKE_POPULATION, OPTION_POPULATION, "england-2023, or a school file of your own"},
     {"set", "NAME=VALUE", TAKE_SET, OPTION_SWEEP, "fix a parameter in every scenario that does not set it itself"},
     {"design", "METHOD", TAKE_DESIGN, OPTION_SWEEP,
-     "how draws are chosen: point, random, sobol, saltelli, morris, ... (docs/scenario-files.md)"},
-    {"draws", "N", TAKE_DRAWS, OPTION_SWEEP | OPTION_DRAWS,
-     "draws of the uncertain parameters (verify: default 1048576)"},
+     "how draws are chosen: point, random, sobol, latin-hypercube, one-at-a-time, grid, morris, saltelli, derivative "
+     "or "
+     "shapley"},
+    {"draws", "N", TAKE_DRAWS, OPTION_SWEEP, "draws of the uncertain parameters"},
+    {"draws", "N", TAKE_DRAWS, OPTION_DRAWS, "draws of each sweep (default 1048576)"},
     {"seed", "S", TAKE_SEED, OPTION_SWEEP, "seed of the draws"},
     {"json", NULL, TAKE_JSON, OPTION_JSON, "print one JSON value on standard output, and nothing else"},
     {"fresh", NULL, TAKE_FRESH, OPTION_FRESH,
      "use nothing of earlier runs, and keep nothing for later ones (or GOLDTHREAD_FRESH=1)"},
+    {"block-seconds", "N", TAKE_BLOCK_SECONDS, OPTION_BLOCK_SECONDS,
+     "give up a block that takes longer, after three attempts for good; 0: none (default 86400)"},
     {"quiet", NULL, TAKE_QUIET, OPTION_QUIET, "no progress and no notes"},
     {"priority", "N", TAKE_PRIORITY, OPTION_SHARE, "0 to 9: the highest of a tenant's sweeps go first (default 0)"},
     {"weight", "W", TAKE_WEIGHT, OPTION_SHARE, "1 to 1000: its share of the workers among the others (default 1)"},
@@ -100,6 +105,16 @@ static bool take_workers(struct options *options, const char *text, char *why, s
     }
     options->workers = (uint32_t)workers;
     return true;
+}
+
+static bool take_block_seconds(struct options *options, const char *text, char *why, size_t why_bytes)
+{
+    uint64_t seconds;
+    options->block_seconds = text;
+    if (word_whole(text, OPTIONS_BLOCK_SECONDS_MAX, &seconds)) return true;
+    snprintf(why, why_bytes, "--block-seconds %.32s: allowed is a whole number from 0 to %d", text,
+             OPTIONS_BLOCK_SECONDS_MAX);
+    return false;
 }
 
 static bool take_share(uint32_t *number, const char *name, const char *text, uint32_t least, uint32_t most, char *why,
@@ -208,6 +223,8 @@ static bool take(struct options *options, int code, const char *text, char *why,
     case TAKE_FRESH:
         options->fresh = true;
         break;
+    case TAKE_BLOCK_SECONDS:
+        return take_block_seconds(options, text, why, why_bytes);
     case TAKE_QUIET:
         options->quiet = true;
         break;

@@ -7,7 +7,8 @@
 
 #include "scenario.h"
 
-#define OPTIONS_WORKERS_MAX 256
+#define OPTIONS_WORKERS_MAX       256
+#define OPTIONS_BLOCK_SECONDS_MAX 31536000 /* the worker's bound */
 
 /* Exit statuses: a contract with scripts. */
 enum exit_status {
@@ -34,7 +35,8 @@ enum {
     OPTION_MODEL = 1 << 11,
     OPTION_MODELS = 1 << 12,
     OPTION_DRAWS = 1 << 13, /* --draws alone */
-    OPTION_FRESH = 1 << 14
+    OPTION_FRESH = 1 << 14,
+    OPTION_BLOCK_SECONDS = 1 << 15
 };
 
 enum options_format { FORMAT_CSV, FORMAT_JSON };
@@ -47,6 +49,7 @@ struct options {
     uint32_t workers;          /* 0: as many as there are processors */
     uint32_t priority, weight; /* weight 0: not given */
     const char *tenant, *model, *models, *table;
+    const char *block_seconds; /* a whole number within the worker's bounds */
     bool json, quiet, fresh;
     enum options_format format;
 };

@@ -64,7 +64,9 @@ static bool start_workers(struct cluster *cluster)
     for (uint32_t at = 0; at < cluster->worker_count; at++) {
         char name[16];
         snprintf(name, sizeof name, "w%u", at + 1);
-        const char *words[] = {"--broker", broker, "--name", name, "--models", models, NULL};
+        const char *limit = cluster->block_seconds;
+        const char *words[] = {"--broker", broker, "--name", name, "--models", models, limit ? "--block-seconds" : NULL,
+                               limit,      NULL};
         if (!children_start(&cluster->children, "goldthread-worker", name, words, cluster->why, sizeof cluster->why))
             return false;
     }
@@ -82,9 +84,11 @@ static bool connect_sockets(struct cluster *cluster, const char *broker, const c
     return cluster->aggregator != NULL;
 }
 
-bool cluster_open(struct cluster *cluster, const struct job *job, struct state *state, uint32_t workers, int stop_fd)
+bool cluster_open(struct cluster *cluster, const struct job *job, struct state *state, uint32_t workers,
+                  const char *block_seconds, int stop_fd)
 {
-    *cluster = (struct cluster){.job = job, .state = state, .worker_count = workers, .stop_fd = stop_fd};
+    *cluster = (struct cluster){
+        .job = job, .state = state, .worker_count = workers, .block_seconds = block_seconds, .stop_fd = stop_fd};
     cluster->start_ms = clock_ms();
     cluster->progress.blocks = sweep_block_count(&job->scenario->sweep);
     cluster->progress.draws = job->scenario->sweep.draws;

@@ -22,7 +22,8 @@ struct cluster {
     struct state *state;   /* borrowed */
     struct children children;
     uint32_t worker_count;
-    int stop_fd; /* borrowed: readable once somebody wants us to stop */
+    const char *block_seconds; /* borrowed: --block-seconds of the workers; NULL: theirs */
+    int stop_fd;               /* borrowed: readable once somebody wants us to stop */
 
     struct net *net;
     struct socket *broker, *aggregator;
@@ -38,9 +39,10 @@ struct cluster {
     char why[4096];           /* once CLUSTER_FAILED: what failed */
 };
 
-/* Starts the servers, and the workers when nothing has to be looked up first. False: `why` says why. End
- * it with cluster_close() either way. */
-bool cluster_open(struct cluster *cluster, const struct job *job, struct state *state, uint32_t workers, int stop_fd);
+/* Starts the servers, and the workers when nothing has to be looked up first. block_seconds: as above. False: `why`
+ * says why. End it with cluster_close() either way. */
+bool cluster_open(struct cluster *cluster, const struct job *job, struct state *state, uint32_t workers,
+                  const char *block_seconds, int stop_fd);
 
 /* Waits for what happens next, at most a short while, and acts on it. */
 enum cluster_status cluster_step(struct cluster *cluster);

@@ -254,7 +254,7 @@ static enum exit_status run_job(const struct job *job, const struct options *opt
         return STATUS_FAILED;
     }
     enum exit_status status = STATUS_FAILED;
-    if (cluster_open(&cluster, job, &state, job_worker_count(options), stop_fd))
+    if (cluster_open(&cluster, job, &state, job_worker_count(options), options->block_seconds, stop_fd))
         status = compute(&cluster, job, &state, options);
     else fprintf(stderr, "goldthread run: %s\n", cluster.why);
     bool keep = status != STATUS_DONE && !state.is_private && (cluster.progress.done > 0 || state.is_resumed);

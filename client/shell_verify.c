@@ -98,7 +98,7 @@ static enum exit_status run_cluster(struct cluster *cluster, const struct job *j
                                     uint32_t workers, int stop_fd)
 {
     enum cluster_status status = CLUSTER_FAILED;
-    if (cluster_open(cluster, job, state, workers, stop_fd))
+    if (cluster_open(cluster, job, state, workers, NULL, stop_fd))
         while ((status = cluster_step(cluster)) == CLUSTER_RUNNING) {
         }
     cluster_stop(cluster);

@@ -333,6 +333,16 @@ Test(models, a_block_that_does_not_end_is_parked_and_its_worker_ends)
     free(said);
 }
 
+Test(models, a_run_gives_up_a_block_that_does_not_end_when_it_is_told_to)
+{
+    write_scenario("faulty", "fault: loop, from: 0.999", "method: sobol, draws: 1024, block: 64");
+    struct ran ran = GOLDTHREAD("run", "models.yaml", "--workers", "2", "--quiet", "--block-seconds", "1");
+    cr_expect_eq(ran.status, 1, "%s", ran.err);
+    cr_expect_not_null(strstr(ran.err, "it takes longer than 1 s (--block-seconds of the worker)"), "%s", ran.err);
+    cr_expect_not(exists("results"), "there is no result");
+    ran_free(&ran);
+}
+
 /* Its worker says all the while that it is there: one that stands by gets the block too, and is first. */
 Test(models, a_block_that_does_not_end_on_one_machine_is_done_on_another)
 {

@@ -13,9 +13,10 @@ static enum exit_status do_nothing(const struct options *options)
     return STATUS_DONE;
 }
 
-static const struct command run = {
-    "run", "FILE", "", OPTION_WORKERS | OPTION_OUT | OPTION_POPULATION | OPTION_SWEEP | OPTION_JSON | OPTION_QUIET,
-    do_nothing};
+static const struct command run = {"run", "FILE", "",
+                                   OPTION_WORKERS | OPTION_OUT | OPTION_POPULATION | OPTION_SWEEP | OPTION_JSON |
+                                       OPTION_QUIET | OPTION_BLOCK_SECONDS,
+                                   do_nothing};
 static const struct command status = {"status", "[SWEEP]", "", OPTION_JSON | OPTION_BROKER, do_nothing};
 static const struct command parameters = {"parameters", NULL, "", OPTION_JSON, do_nothing};
 
@@ -60,6 +61,8 @@ Test(options, wrong_words_are_explained)
         {&run, {"a", "--nothing-like-it", NULL}, "--help lists"},
         {&run, {"a", "--workers", "0"}, "1 to 256"},
         {&run, {"a", "--workers", "257"}, "1 to 256"},
+        {&run, {"a", "--block-seconds", "-1"}, "0 to 31536000"},
+        {&run, {"a", "--block-seconds", "1.5"}, "0 to 31536000"},
         {&run, {"a", "--workers", "two"}, "1 to 256"},
         {&run, {"a", "--workers", NULL}, "needs a value"},
         {&run, {"a", "--out", ""}, "empty value"},
