@@ -273,7 +273,9 @@ static void write_verdict(const struct drivers *drivers, const struct finding *f
     amount_fixed(unit.scale * of->low, decimals < most ? decimals : most, low);
     amount_fixed(unit.scale * of->high, decimals < most ? decimals : most, high);
     word_print(out, "  mean %.100s%s%s", mean, *unit.name ? " " : "", unit.name);
-    if (isnan(of->low)) word_print(out, ", of which no interval can be given: fewer than two replicates\n");
+    if (isnan(of->low))
+        word_print(out,
+                   ", of which no interval can be given: fewer than two replicates, or values of 1e140 and more\n");
     else if (strcmp(low, high) == 0) word_print(out, "\n");
     else word_print(out, " (%.4g %% interval %.100s to %.100s)\n", 100 * drivers->confidence, low, high);
     if (isnan(half_width)) return;
@@ -384,7 +386,9 @@ static void write_failures(const struct drivers *drivers, struct buffer *out)
         return;
     }
     amount_text(100 * box->volume, 3, volume);
-    word_print(out, ", at least %.3g %% of them in %s %% of the parameters' distribution:\n", 100 * box->share, volume);
+    word_print(out, ", at least %.3g %% of them in ", 100 * box->share);
+    if (isnan(box->volume)) word_print(out, "this region of the parameters:\n");
+    else word_print(out, "%s %% of the parameters' distribution:\n", volume);
     for (uint32_t at = 0; at < drivers->plan->study.dimensions; at++) write_bounds(drivers, at, out);
 }
 

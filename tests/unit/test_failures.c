@@ -37,6 +37,21 @@ Test(failures, the_corner_that_fails_is_named)
     }
 }
 
+/* Then the box is no product of shares: it holds 16 % of draws here, and a share of the distribution of 1/16 would be
+ * less than what failed in it. */
+Test(failures, a_region_in_correlated_parameters_has_no_volume)
+{
+    struct trial *trial = open_trial("fails_in_corner", DESIGN_SOBOL, 4096, 1);
+    trial->sweep.correlation_count = 1;
+    trial->sweep.correlations[0] = (struct sweep_correlation){.left = 0, .right = 1, .rank = 0.95};
+    run_trial(trial);
+    cr_assert(failures_find(&trial->plan->study, trial->root, &box));
+    cr_expect_eq(box.bounded, 2);
+    cr_expect_gt(box.runs, 4096 / 16);
+    cr_expect(isnan(box.volume), "%g", box.volume);
+    close_trial(trial);
+}
+
 Test(failures, no_region_stands_out_when_runs_fail_at_random)
 {
     static const enum design_method methods[] = {DESIGN_RANDOM, DESIGN_SOBOL,      DESIGN_SALTELLI,

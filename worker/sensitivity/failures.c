@@ -111,5 +111,6 @@ bool failures_find(const struct study *study, const struct node *root, struct fa
         struct interval interval = find_narrowest(study, counts + at * CLASSES, share);
         bound(box, at, &interval);
     }
+    if (box->bounded > 1 && study->sweep->correlation_count > 0) box->volume = NAN; /* no product of widths */
     return true;
 }

@@ -16,11 +16,11 @@
 #define FAILURES_SHARE 0.95
 
 struct failure_box {
-    uint64_t runs;                                                /* that failed */
-    bool stands_out;                                              /* false: no region does, and the box is everything */
-    double volume;                                                /* share of the parameters' distribution in the box */
-    double share;                                                 /* of the failing runs in the box, at least */
-    uint32_t bounded;                                             /* dimensions */
+    uint64_t runs;    /* that failed */
+    bool stands_out;  /* false: no region does, and the box is everything */
+    double volume;    /* share of the parameters' distribution in the box; NaN: correlated parameters bound it */
+    double share;     /* of the failing runs in the box, at least */
+    uint32_t bounded; /* dimensions */
     double low[MODEL_PARAMETERS_MAX], high[MODEL_PARAMETERS_MAX]; /* [dimensions], shares; 0 and 1: not bounded */
 };
 
