@@ -385,10 +385,9 @@ static void write_failures(const struct drivers *drivers, struct buffer *out)
         word_print(out, ", in no region of the parameters more than elsewhere\n");
         return;
     }
-    amount_text(100 * box->volume, 3, volume);
     word_print(out, ", at least %.3g %% of them in ", 100 * box->share);
     if (isnan(box->volume)) word_print(out, "this region of the parameters:\n");
-    else word_print(out, "%s %% of the parameters' distribution:\n", volume);
+    else amount_text(100 * box->volume, 3, volume), word_print(out, "%s %% of the parameters' distribution:\n", volume);
     for (uint32_t at = 0; at < drivers->plan->study.dimensions; at++) write_bounds(drivers, at, out);
 }
 

@@ -132,13 +132,13 @@ static void print_text(const struct output *output, const struct job *job, const
     printf("%s/%s\n", output->folder, MANIFEST_NAME);
 }
 
-/* Draws whose figures are no numbers count in no statistic. When no draw is left, there is no result. */
+/* Draws that the model gave up in some scenario count in no statistic. When no draw is left, there is no result. */
 static enum exit_status report_failed_draws(const struct node *root)
 {
     if (root->failed_draws == 0) return STATUS_DONE;
     fprintf(stderr,
-            "goldthread run: %llu of %llu draws failed: they gave figures that are not finite; look for extreme "
-            "values of parameters\n",
+            "goldthread run: %llu of %llu draws failed: the model could not compute some scenario of them; look for "
+            "extreme values of parameters\n",
             (unsigned long long)root->failed_draws, (unsigned long long)root->draws);
     return root->failed_draws < root->draws ? STATUS_DONE : STATUS_FAILED;
 }

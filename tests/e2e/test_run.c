@@ -446,7 +446,7 @@ Test(run, a_sweep_whose_draws_all_fail_has_failed)
                          "uncertain: {}\ndesign: {draws: 4}\noutputs: {areas: [england]}\n");
     struct ran ran = GOLDTHREAD("run", "s.yaml", "--json", "--quiet");
     cr_expect_eq(ran.status, 1);
-    cr_expect_not_null(strstr(ran.err, "4 of 4 draws failed"), "%s", ran.err);
+    cr_expect_not_null(strstr(ran.err, "4 of 4 draws failed: the model could not compute"), "%s", ran.err);
     json_t *result = parse_json(ran.out);
     cr_expect_eq(json_whole(result, "failed_draws"), 4);
     cr_expect_eq(count_states(), 0, "there is nothing to go on from");
