@@ -16,11 +16,14 @@ const struct vfs_fault vfs_faults[VFS_FAULTS] = {
 
 struct file {
     sqlite3_file base;
+    bool unsynced;        /* written since it was synced last */
     sqlite3_int64 real[]; /* the file of the layer below, aligned as SQLite does */
 };
 
 static sqlite3_vfs layer, *below;
 static sqlite3_io_methods methods;
+
+static size_t unsynced; /* files that are open and were written since they were synced last */
 
 static struct {
     unsigned calls, at, seen;
@@ -58,8 +61,21 @@ static sqlite3_file *real(sqlite3_file *file)
     return (sqlite3_file *)((struct file *)file)->real;
 }
 
+static void note_unsynced(sqlite3_file *file, bool now)
+{
+    bool *was = &((struct file *)file)->unsynced;
+    unsynced += (size_t)now - (size_t)*was;
+    *was = now;
+}
+
+size_t vfs_unsynced(void)
+{
+    return unsynced;
+}
+
 static int close_file(sqlite3_file *file)
 {
+    note_unsynced(file, false);
     return real(file)->pMethods->xClose(real(file));
 }
 
@@ -70,7 +86,9 @@ static int read_file(sqlite3_file *file, void *to, int size, sqlite3_int64 at)
 
 static int write_file(sqlite3_file *file, const void *from, int size, sqlite3_int64 at)
 {
-    return strikes(VFS_WRITE) ? fault.code : real(file)->pMethods->xWrite(real(file), from, size, at);
+    if (strikes(VFS_WRITE)) return fault.code;
+    note_unsynced(file, true);
+    return real(file)->pMethods->xWrite(real(file), from, size, at);
 }
 
 static int truncate_file(sqlite3_file *file, sqlite3_int64 size)
@@ -80,9 +98,10 @@ static int truncate_file(sqlite3_file *file, sqlite3_int64 size)
 
 static int sync_file(sqlite3_file *file, int flags)
 {
-    (void)file;
     (void)flags;
-    return strikes(VFS_SYNC) ? fault.code : SQLITE_OK;
+    if (strikes(VFS_SYNC)) return fault.code;
+    note_unsynced(file, false);
+    return SQLITE_OK;
 }
 
 static int size_file(sqlite3_file *file, sqlite3_int64 *size)
@@ -145,6 +164,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 {
     (void)vfs;
     file->pMethods = NULL;
+    ((struct file *)file)->unsynced = false;
     if (strikes(VFS_OPEN)) return fault.code;
     const int opened = below->xOpen(below, name, real(file), flags, given);
     if (opened == SQLITE_OK) file->pMethods = &methods;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum vfs_call { VFS_READ = 1, VFS_WRITE = 2, VFS_SYNC = 4, VFS_LOCK = 8, VFS_OPEN = 16 };
 
@@ -22,6 +23,9 @@ void vfs_arm(unsigned calls, int code, unsigned at, bool lasting);
 
 /* Nothing fails any more. Whether anything did. */
 bool vfs_disarm(void);
+
+/* How many files, of those that are open, hold writes that no sync has followed: what a power cut could take. */
+size_t vfs_unsynced(void);
 
 /* SQLite's next wait, for whoever holds a lock, is spent in this call. */
 void vfs_when_waiting(void (*call)(void *context), void *context);

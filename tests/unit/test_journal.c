@@ -660,7 +660,9 @@ static bool keep_all(struct bench *bench)
             !journal_keep(bench->journal, bench->broker, effect))
             return false;
     }
-    return journal_commit(bench->journal);
+    if (!journal_commit(bench->journal)) return false;
+    cr_assert_eq(vfs_unsynced(), 0, "a power cut could take what was committed");
+    return true;
 }
 
 static bool say(struct bench *bench, enum message_kind kind)
