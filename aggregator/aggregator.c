@@ -902,6 +902,7 @@ static void fill_hello(const struct aggregator *core, struct message *message)
 {
     message->hello.role = ROLE_AGGREGATOR;
     message->hello.instance = core->config.instance;
+    message->hello.encoding = SWEEP_ENCODING_LATEST;
     snprintf(message->hello.name, sizeof message->hello.name, "%s", core->config.name);
     snprintf(message->hello.program, sizeof message->hello.program, "goldthread-aggregator %s", GOLDTHREAD_VERSION);
     snprintf(message->hello.endpoint, sizeof message->hello.endpoint, "%s", core->config.endpoint);

@@ -146,8 +146,16 @@ static struct worker *find_same_start(const struct step *step, const char *name,
     return NULL;
 }
 
-static void greet_worker(const struct step *step, const char *name, uint64_t instance)
+/* Of sweeps, by whoever says HELLO. */
+static uint32_t encoding_read(const struct message *message)
 {
+    return message->hello.encoding > 0 ? message->hello.encoding : 1;
+}
+
+static void greet_worker(const struct step *step, const struct message *message)
+{
+    const char *name = message->hello.name;
+    const uint64_t instance = message->hello.instance;
     struct roster *roster = &step->broker->roster;
     if (name_is_anothers(step, name)) {
         answer_error(step, ERROR_REFUSED, "a worker of another key has this name");
@@ -169,6 +177,7 @@ static void greet_worker(const struct step *step, const char *name, uint64_t ins
         roster_move(roster, worker, &step->from);
         roster_touch(roster, worker, step->now_ms);
     }
+    worker->encoding = encoding_read(message);
     welcome_worker(step, worker);
 }
 
@@ -195,6 +204,7 @@ static void greet_aggregator(const struct step *step, const struct message *mess
     aggregator->peer = step->from;
     aggregator->instance = message->hello.instance;
     aggregator->seen_ms = step->now_ms;
+    aggregator->encoding = encoding_read(message);
     aggregator->wanted_due = true;
     memcpy(aggregator->name, message->hello.name, sizeof aggregator->name);
     if (!same_text(broker->endpoint, message->hello.endpoint)) {
@@ -211,7 +221,7 @@ static void take_hello(const struct step *step, const struct message *message)
     switch (message->hello.role) {
     case ROLE_WORKER:
         if (message->hello.name[0] == 0) answer_error(step, ERROR_REFUSED, "a worker needs a name");
-        else greet_worker(step, message->hello.name, message->hello.instance);
+        else greet_worker(step, message);
         break;
     case ROLE_AGGREGATOR:
         greet_aggregator(step, message);

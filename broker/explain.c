@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "digest.h"
+#include "lending.h"
 
 #define ID_SHOWN 12 /* digits of a sweep's id that people need to find it by */
 
@@ -37,6 +38,7 @@ static void say_blocks(const struct line_out *out, uint64_t count)
 /* What the workers do. */
 struct crew {
     uint64_t draining, unreached;
+    uint64_t readers;   /* can read the sweep */
     uint64_t holders;   /* hold a lease of the sweep */
     uint64_t oldest_ms; /* how long its oldest lease has been lent */
 };
@@ -55,6 +57,7 @@ static struct crew look_at_workers(const struct broker *broker, const struct led
             holds = true;
         }
         crew.holders += holds;
+        crew.readers += lending_worker_reads(worker, ledger);
         crew.draining += worker_state_of(worker) == WORKER_DRAINING;
         crew.unreached += worker_state_of(worker) == WORKER_UNREACHED;
     }
@@ -134,10 +137,18 @@ static bool explain_absence(const struct line_out *out, const struct broker *bro
         say(out, "no aggregator is registered");
         return true;
     }
+    if (!lending_aggregator_reads(broker, ledger)) {
+        say(out, "the aggregator here does not read it: encoding %u of sweeps needs a newer one", ledger->encoding);
+        return true;
+    }
     if (ledger->done.total == ledger->blocks) return false; /* nobody is wanted */
     const uint64_t count = broker->roster.count;
     if (count == 0) {
         say(out, "no workers are registered");
+        return true;
+    }
+    if (crew->readers == 0) {
+        say(out, "no worker here reads it: encoding %u of sweeps needs newer ones", ledger->encoding);
         return true;
     }
     if (!is_unserved(ledger) || crew->draining + crew->unreached < count) return false;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lease.h"
+#include "sweep_codec.h"
 
 #define MEASURE_WEIGHT 8                     /* a new measurement moves the mean by one in so many */
 #define BLOCK_US_MAX   UINT64_C(86400000000) /* a day: more than that is a broken clock */
@@ -15,6 +16,7 @@ void ledger_open(struct ledger *ledger, const struct digest *id, const struct sw
     *ledger = (struct ledger){.sweep = *id,
                               .population = sweep->population,
                               .population_kept = population_kept,
+                              .encoding = sweep_encoding(sweep),
                               .state = SWEEP_RUNNING,
                               .weight = 1,
                               .draws = sweep->draws,

@@ -59,6 +59,7 @@ struct ledger {
     struct digest sweep, population;
     bool population_kept; /* its bytes came with it, or with another sweep that names it */
     char name[MESSAGE_NAME_BYTES];
+    uint32_t encoding; /* version that its bytes are written in */
     enum sweep_state state;
     uint64_t draws, scenarios, blocks;
     struct digest result; /* once it was done; another one would be a fault */

@@ -78,20 +78,37 @@ void lending_end_twin(const struct step *step, const struct lease *lease)
 
 /* Failures. A worker that ends or falls silent may have been ended by a block of what it held. */
 
-/* Whether some worker is here that could be lent to and has not said that it cannot compute this sweep. */
+bool lending_worker_reads(const struct worker *worker, const struct ledger *ledger)
+{
+    return worker->encoding >= ledger->encoding;
+}
+
+bool lending_aggregator_reads(const struct broker *broker, const struct ledger *ledger)
+{
+    return peer_is_nobody(&broker->aggregator.peer) || broker->aggregator.encoding >= ledger->encoding;
+}
+
+/* Whether the worker reads this sweep and has not said that it cannot compute it. */
+static bool is_fit(const struct step *step, const struct worker *worker, const struct ledger *ledger)
+{
+    return lending_worker_reads(worker, ledger) && !worker_is_unfit(worker, &ledger->sweep, step->now_ms);
+}
+
+/* Whether some worker is here that could be lent to and is fit. */
 static bool somebody_is_fit(const struct step *step, const struct ledger *ledger)
 {
     const struct worker *worker = roster_first(&step->broker->roster);
     for (; worker != NULL; worker = roster_next(&step->broker->roster, worker))
-        if (!worker->draining && !worker_is_unfit(worker, &ledger->sweep, step->now_ms)) return true;
+        if (!worker->draining && is_fit(step, worker, ledger)) return true;
     return false;
 }
 
 /* Whether blocks of this sweep are not for this worker. Where nobody is fit somebody has to try, so that the
- * sweep fails and says why. */
+ * sweep fails and says why; what cannot be read waits for newer programs. */
 static bool is_unfit(const struct step *step, const struct worker *worker, const struct ledger *ledger)
 {
-    return worker_is_unfit(worker, &ledger->sweep, step->now_ms) && somebody_is_fit(step, ledger);
+    if (!lending_worker_reads(worker, ledger) || !lending_aggregator_reads(step->broker, ledger)) return true;
+    return !is_fit(step, worker, ledger) && somebody_is_fit(step, ledger);
 }
 
 /* Whether some worker is here that could be lent to and on which these blocks have not failed. The first
@@ -102,7 +119,7 @@ static bool another_could_try(const struct step *step, const struct ledger *ledg
     const struct worker *worker = roster_first(&step->broker->roster);
     for (; worker != NULL; worker = roster_next(&step->broker->roster, worker)) {
         if (worker->instance == instance || worker->draining) continue;
-        if (worker_is_unfit(worker, &ledger->sweep, step->now_ms)) continue;
+        if (!is_fit(step, worker, ledger)) continue;
         if (fault == NULL || !fault_met(fault, worker->instance)) return true;
     }
     return false;
@@ -348,6 +365,16 @@ static bool lend_something(const struct step *step, struct worker *worker, bool 
     return false;
 }
 
+/* The latest encoding of the sweeps that have anything to lend; 0: none has. */
+static uint32_t latest_encoding(const struct broker *broker)
+{
+    uint32_t latest = 0;
+    for (uint32_t at = 0; at < broker->sweep_count; at++)
+        if (has_ready(&broker->sweeps[at]) && broker->sweeps[at].encoding > latest)
+            latest = broker->sweeps[at].encoding;
+    return latest;
+}
+
 /* Everybody gets a first lease before anybody gets a second. Nobody gets a second while a block under
  * suspicion waits for somebody who has nothing. */
 static void lend_all(const struct step *step)
@@ -358,7 +385,9 @@ static void lend_all(const struct step *step)
         while (has_room(step) && worker != NULL) {
             struct worker *next = roster_waiting_next(&step->broker->roster, worker);
             /* What one has no use for nobody has, but where it is unfit for something. */
-            if (!lend_something(step, worker, held > 0) && worker->unfit_count == 0) break;
+            if (!lend_something(step, worker, held > 0) && worker->unfit_count == 0 &&
+                worker->encoding >= latest_encoding(step->broker))
+                break;
             worker = next;
         }
     }

@@ -25,6 +25,10 @@ struct lease *lending_find(const struct broker *broker, const struct worker *wor
 void lending_blame(const struct step *step, struct ledger *ledger, struct block_range blocks,
                    const struct blame *blame);
 
+/* Whether an older worker, or the older aggregator that is here, can read this sweep at all. */
+bool lending_worker_reads(const struct worker *worker, const struct ledger *ledger);
+bool lending_aggregator_reads(const struct broker *broker, const struct ledger *ledger);
+
 /* A worker cannot compute this sweep and is lent none of it for a while. False: nobody else can either, and the
  * blocks have failed. */
 bool lending_spare(const struct step *step, struct worker *worker, const struct ledger *ledger);

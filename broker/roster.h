@@ -36,6 +36,7 @@ struct worker {
     uint64_t instance;               /* a new one for every start of the program */
     uint64_t seen_ms;                /* last message from it */
     uint64_t told_ms;                /* last message to it */
+    uint32_t encoding;               /* the latest of sweeps that it reads */
     uint64_t told_endpoint;          /* which aggregator endpoint it knows, by number */
     bool alone;                      /* holds a lease that is under suspicion or late, and gets no other with it */
     bool draining;                   /* gets no lease any more */

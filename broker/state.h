@@ -8,7 +8,8 @@ struct aggregator {
     struct peer peer; /* nobody: none is here */
     char name[MESSAGE_NAME_BYTES];
     uint64_t instance, seen_ms;
-    bool wanted_due; /* the list of open sweeps has changed since it was told */
+    uint32_t encoding; /* the latest of sweeps that it reads */
+    bool wanted_due;   /* the list of open sweeps has changed since it was told */
 };
 
 struct broker {

@@ -104,7 +104,7 @@ static const struct field worker_item = {
 /* The fields of each kind, in the order of the wire. */
 static const struct field hello_fields[] = {
     {ENUM(hello.role, ROLE_CLIENT)}, {TEXT(hello.name)},     {UINT64(hello.instance)},
-    {TEXT(hello.program)},           {TEXT(hello.endpoint)},
+    {TEXT(hello.program)},           {TEXT(hello.endpoint)}, {UINT32(hello.encoding), .since = 3},
 };
 static const struct field fetch_fields[] = {
     {ENUM(fetch.item, ITEM_POPULATION)},
@@ -370,36 +370,44 @@ static void encode_field(const struct field *field, const char *holder, uint64_t
     }
 }
 
-/* Whether only a later version than the first can say what the field holds. */
-static bool is_news(const struct field *field, const char *holder)
+static uint64_t larger(uint64_t a, uint64_t b)
 {
+    return a > b ? a : b;
+}
+
+/* The oldest version that can say what the field holds. */
+static uint64_t version_for(const struct field *field, const char *holder)
+{
+    uint64_t version = 1;
     if (field->type == FIELD_LIST) {
         const uint32_t count = load_uint32(holder, field->beside);
         for (uint32_t at = 0; at < count; at++)
-            if (is_news(field->items, holder + field->at + at * field->item_bytes)) return true;
+            version = larger(version, version_for(field->items, holder + field->at + at * field->item_bytes));
     }
     if (field->type == FIELD_RECORD)
         for (size_t at = 0; at < field->item_count; at++)
-            if (is_news(&field->items[at], holder + field->at)) return true;
-    if (field->old_max > 0) return load_uint32(holder, field->at) > field->old_max;
-    if (field->since == 0) return false;
-    return field->type == FIELD_TEXT ? holder[field->at] != 0 : load_uint32(holder, field->at) != field->fallback;
+            version = larger(version, version_for(&field->items[at], holder + field->at));
+    if (field->old_max > 0 && load_uint32(holder, field->at) > field->old_max) return 2;
+    if (field->since == 0) return version;
+    const bool said =
+        field->type == FIELD_TEXT ? holder[field->at] != 0 : load_uint32(holder, field->at) != field->fallback;
+    return said ? field->since : version;
 }
 
 static bool may_be_news(enum message_kind kind)
 {
-    return kind == MESSAGE_SUBMIT || kind == MESSAGE_SWEEPS || kind == MESSAGE_FAILED;
+    return kind == MESSAGE_SUBMIT || kind == MESSAGE_SWEEPS || kind == MESSAGE_FAILED || kind == MESSAGE_HELLO;
 }
 
 /* The oldest version that can say it: what an older program knows it also understands. */
 static uint64_t version_of(const struct message *message)
 {
     const struct shape *shape = &shapes[message->kind];
-    if (message->kind >= FIRST_KIND_OF_VERSION_2) return 2;
-    if (!may_be_news(message->kind)) return 1; /* as they ever were */
+    uint64_t version = message->kind >= FIRST_KIND_OF_VERSION_2 ? 2 : 1;
+    if (!may_be_news(message->kind)) return version; /* as they ever were */
     for (size_t at = 0; at < shape->count; at++)
-        if (is_news(&shape->fields[at], (const char *)message)) return 2;
-    return 1;
+        version = larger(version, version_for(&shape->fields[at], (const char *)message));
+    return version;
 }
 
 void message_encode(const struct message *message, struct buffer *out)

@@ -10,7 +10,7 @@
 
 #include "bytes.h"
 
-#define MESSAGE_VERSION             2
+#define MESSAGE_VERSION             3
 #define MESSAGE_BYTES_MAX           (256u << 20) /* ZMQ_MAXMSGSIZE of every socket */
 #define MESSAGE_TO_BROKER_BYTES_MAX (34u << 20)  /* a sweep, a population, and what is around them */
 #define MESSAGE_NAME_BYTES          64
@@ -126,6 +126,7 @@ struct message {
             uint64_t instance;
             char program[MESSAGE_NAME_BYTES];
             char endpoint[MESSAGE_ENDPOINT_BYTES];
+            uint32_t encoding; /* the latest of sweeps that it reads; 0: the first */
         } hello;
         struct {
             enum message_item item;

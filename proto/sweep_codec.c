@@ -11,7 +11,7 @@
  * one more element, the analysis; a sweep that asks for nothing in it is written as version 1, so that every
  * sweep still has one encoding. */
 #define ENCODING_PLAIN      1
-#define ENCODING_ANALYSIS   2
+#define ENCODING_ANALYSIS   SWEEP_ENCODING_LATEST
 #define SWEEP_FIELDS        18
 #define LATER_FIELDS        16 /* that a later version may have beside: it is refused as that, by name */
 #define ANALYSIS_FIELDS     11
@@ -189,11 +189,16 @@ static void encode_analysis(const struct sweep *sweep, struct buffer *out)
     else pack_nil(out);
 }
 
+uint32_t sweep_encoding(const struct sweep *sweep)
+{
+    return has_analysis(sweep) ? ENCODING_ANALYSIS : ENCODING_PLAIN;
+}
+
 void sweep_encode(const struct sweep *sweep, struct buffer *out)
 {
     bool analysis = has_analysis(sweep);
     pack_array(out, SWEEP_FIELDS + analysis);
-    pack_uint(out, analysis ? ENCODING_ANALYSIS : ENCODING_PLAIN);
+    pack_uint(out, sweep_encoding(sweep));
     pack_string(out, sweep->name);
     pack_string(out, sweep->model);
     pack_string(out, sweep->model_version);

@@ -9,10 +9,14 @@
 #include "bytes.h"
 #include "digest.h"
 
-#define SWEEP_BYTES_MAX (1u << 20)
+#define SWEEP_BYTES_MAX       (1u << 20)
+#define SWEEP_ENCODING_LATEST 2 /* version of the encoding that is read here, with all before it */
 
 /* Appends the encoding. */
 void sweep_encode(const struct sweep *sweep, struct buffer *out);
+
+/* The version that the sweep is encoded in: the oldest that can say it. */
+uint32_t sweep_encoding(const struct sweep *sweep);
 
 /* Reads and checks every bound of goldthread/sweep.h. On false `*why` is a constant string and
  * *sweep is not to be used. Allocates nothing. */

@@ -761,6 +761,7 @@ static void compose_hello(const struct session *session, struct message *message
     message->hello.role = ROLE_WORKER;
     message->hello.instance = session->instance;
     message->hello.endpoint[0] = 0;
+    message->hello.encoding = SWEEP_ENCODING_LATEST;
     copy_text(message->hello.name, sizeof message->hello.name, session->name);
     copy_text(message->hello.program, sizeof message->hello.program, session->program);
 }

@@ -6,6 +6,7 @@
 #include "digest.h"
 #include "support_nodes.h"
 #include "support_world.h"
+#include "sweep_codec.h"
 
 #define TURN_MESSAGES 64u /* as worker/main.c */
 #define UNSENT_DEPTH  3u
@@ -237,6 +238,7 @@ static void forge_greeting(struct world *world, uint32_t host)
         memset(&out->hello, 0, sizeof out->hello);
         out->hello.role = ROLE_WORKER;
         out->hello.instance = world_draw(world, 3);
+        out->hello.encoding = SWEEP_ENCODING_LATEST; /* who says that it reads nothing is lent nothing */
         snprintf(out->hello.name, sizeof out->hello.name, "w%lu",
                  (unsigned long)world_draw(world, world->worker_count) + HOST_WORKERS);
     }

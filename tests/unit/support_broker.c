@@ -86,6 +86,7 @@ void make_sweep(struct bench *bench, const char *name, uint64_t blocks)
     struct sweep *sweep = new_sweep(name);
     sweep->draws = blocks * 4;
     sweep->draws_per_block = 4;
+    sweep->keep_draws = bench->keep_draws;
     buffer_clear(&bench->sweep);
     sweep_encode(sweep, &bench->sweep);
     bench->id = sweep_identity(sweep);
@@ -108,6 +109,7 @@ void hello(struct bench *bench, struct peer from, enum message_role role, const 
     bench->message.kind = MESSAGE_HELLO;
     memset(&bench->message.hello, 0, sizeof bench->message.hello);
     bench->message.hello.role = role;
+    bench->message.hello.encoding = bench->encoding;
     bench->message.hello.instance = instance;
     snprintf(bench->message.hello.name, sizeof bench->message.hello.name, "%s", name);
     if (role == ROLE_AGGREGATOR) strcpy(bench->message.hello.endpoint, "ipc:///a");

@@ -18,6 +18,8 @@ struct bench {
     struct message message; /* scratch, to be filled before it is delivered */
     struct buffer sweep;    /* bytes of the sweep submitted last */
     struct digest id;
+    uint32_t encoding; /* of sweeps that those who say hello read; 0: they do not say */
+    bool keep_draws;   /* of sweeps that are made: asks for encoding 2 */
 };
 
 extern const struct peer client, aggregator;

@@ -882,6 +882,43 @@ Test(broker, a_worker_that_is_unfit_for_one_sweep_gets_another_and_those_behind_
     close_bench(bench);
 }
 
+Test(broker, a_sweep_is_lent_only_to_workers_that_read_its_encoding)
+{
+    struct bench *bench = open_bench();
+    hello(bench, aggregator, ROLE_AGGREGATOR, "a", 99);
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    bench->encoding = 2;
+    hello(bench, two, ROLE_WORKER, "w2", 2);
+    bench->keep_draws = true;
+    submit(bench, "s", 1000);
+    cr_assert_eq(count_leases(bench, one) + count_leases(bench, two), 0, "the aggregator does not read it");
+    hello(bench, aggregator, ROLE_AGGREGATOR, "a", 100);
+    cr_assert_gt(count_leases(bench, two), 0);
+    cr_assert_eq(count_leases(bench, one), 0, "it was registered first, and does not read it");
+    bench->keep_draws = false;
+    submit(bench, "plain", 1000);
+    cr_assert_gt(count_leases(bench, one), 0);
+    close_bench(bench);
+}
+
+/* Nobody has to try, so that nothing fails: it waits for a newer program. */
+Test(broker, what_nobody_reads_waits_and_is_not_parked)
+{
+    struct bench *bench = open_bench();
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    bench->keep_draws = true;
+    submit(bench, "s", 1);
+    for (unsigned beats = 0; beats < 300; beats++) {
+        bench->now_ms += HEARTBEAT_MS;
+        heartbeat(bench, one, 2, 0, NULL);
+        cr_assert_eq(count_leases(bench, one), 0);
+    }
+    bench->encoding = 2;
+    hello(bench, one, ROLE_WORKER, "w1", 2);
+    cr_assert_eq(count_leases(bench, one), 1, "it was updated, and started again");
+    close_bench(bench);
+}
+
 Test(broker, blocks_for_which_nobody_is_fit_are_parked_with_the_reason_and_tried_again_by_order)
 {
     struct bench *bench = open_bench();

@@ -182,6 +182,21 @@ static void all_done_and_the_aggregator_left(struct bench *bench)
     deliver(bench, aggregator);
 }
 
+static void an_aggregator_that_is_too_old(struct bench *bench)
+{
+    bench->broker->sweeps[0].encoding = 2;
+    add_aggregator(bench);
+    add_worker(bench, 1);
+}
+
+static void workers_that_are_too_old(struct bench *bench)
+{
+    bench->broker->sweeps[0].encoding = bench->encoding = 2;
+    add_aggregator(bench);
+    bench->encoding = 0;
+    add_worker(bench, 1);
+}
+
 static void workers_all_draining(struct bench *bench)
 {
     order(bench, MESSAGE_PAUSE);
@@ -314,6 +329,9 @@ static const struct row rows[] = {
     {"neither aggregator nor workers", nobody, "no aggregator is registered"},
     {"all done but the aggregator left", all_done_and_the_aggregator_left, "no aggregator is registered"},
     {"no workers", add_aggregator, "no workers are registered"},
+    {"an older aggregator", an_aggregator_that_is_too_old,
+     "the aggregator here does not read it: encoding 2 of sweeps needs a newer one"},
+    {"older workers", workers_that_are_too_old, "no worker here reads it: encoding 2 of sweeps needs newer ones"},
     {"every worker is drained", workers_all_draining, "no worker takes blocks: 2 draining, 0 not reached"},
     {"behind a higher priority", behind_a_higher_priority, "which goes first: priority 5, this one 0"},
     {"behind a tenant's share", behind_the_share_of_a_tenant, "which has its share: weight 1, this one 1"},

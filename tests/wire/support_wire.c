@@ -367,6 +367,7 @@ void sample_newer_message(enum message_kind kind, struct message *message)
         copy_text(message->submit.tenant, "treasury");
     }
     if (kind == MESSAGE_FAILED) message->failed.cause = CAUSE_UNFIT;
+    if (kind == MESSAGE_HELLO) message->hello.encoding = 2;
     if (kind == MESSAGE_SWEEPS) {
         struct sweep_status *status = &message->sweeps.list[0];
         status->state = SWEEP_STALLED;
@@ -434,6 +435,7 @@ void sample_largest_message(enum message_kind kind, struct message *message)
         message->hello.instance = UINT64_MAX;
         FILL(message->hello.program);
         FILL(message->hello.endpoint);
+        message->hello.encoding = UINT32_MAX;
         break;
     case MESSAGE_WELCOME:
         message->welcome.heartbeat_ms = message->welcome.lease_ms = MESSAGE_INTERVAL_MS_MAX;

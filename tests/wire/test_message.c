@@ -129,7 +129,7 @@ Test(message, empty_texts_lists_and_bytes_come_back)
 
 Test(message, encodes_to_the_golden_bytes_of_its_version)
 {
-    cr_assert_eq(MESSAGE_VERSION, 2, "a new version needs a folder of golden bytes, and the old one stays readable");
+    cr_assert_eq(MESSAGE_VERSION, 3, "a new version needs a folder of golden bytes, and the old one stays readable");
     for (int kind = MESSAGE_HELLO; kind < MESSAGE_KIND_END; kind++) {
         struct buffer bytes = {0};
         sample_message((enum message_kind)kind, &sent);
@@ -141,13 +141,16 @@ Test(message, encodes_to_the_golden_bytes_of_its_version)
 
 Test(message, what_only_a_later_version_can_say_is_said_in_it)
 {
-    static const enum message_kind kinds[] = {MESSAGE_SUBMIT, MESSAGE_SWEEPS, MESSAGE_FAILED};
-    for (size_t at = 0; at < COUNT_OF(kinds); at++) {
+    static const struct {
+        enum message_kind kind;
+        const char *folder;
+    } rows[] = {{MESSAGE_SUBMIT, "v2"}, {MESSAGE_SWEEPS, "v2"}, {MESSAGE_FAILED, "v2"}, {MESSAGE_HELLO, "v3"}};
+    for (size_t at = 0; at < COUNT_OF(rows); at++) {
         struct buffer bytes = {0};
-        sample_newer_message(kinds[at], &sent);
+        sample_newer_message(rows[at].kind, &sent);
         check_round_trip();
         message_encode(&sent, &bytes);
-        golden_check_in("v2", message_kind_name(sent.kind), buffer_span(&bytes));
+        golden_check_in(rows[at].folder, message_kind_name(sent.kind), buffer_span(&bytes));
         hostile_check(message_kind_name(sent.kind), buffer_span(&bytes), decode_again);
         buffer_free(&bytes);
     }
@@ -155,7 +158,7 @@ Test(message, what_only_a_later_version_can_say_is_said_in_it)
 
 Test(message, what_an_older_version_can_say_is_refused_in_a_later_one)
 {
-    static const char *const rows[] = {"92 02 03", "97 02 0f c4 01 61 c4 00 00 00 a0"};
+    static const char *const rows[] = {"92 02 03", "97 02 0f c4 01 61 c4 00 00 00 a0", "98 03 01 01 a1 77 07 a0 a0 00"};
     for (size_t row = 0; row < COUNT_OF(rows); row++) {
         struct buffer bytes = {0};
         const char *why = "accepted";
@@ -169,11 +172,16 @@ Test(message, what_an_older_version_can_say_is_refused_in_a_later_one)
 Test(message, what_an_older_version_does_not_say_is_what_it_was_before)
 {
     struct buffer bytes = {0};
-    const char *why = "", *submit = "94 01 0f c4 01 61 c4 00";
+    const char *why = "", *submit = "94 01 0f c4 01 61 c4 00", *hello = "97 01 01 01 a1 77 07 a0 a0";
     cr_assert(hex_read(submit, strlen(submit), &bytes));
     memset(&received, 0xa5, sizeof received);
     cr_assert(message_decode(buffer_span(&bytes), &received, &why), "%s", why);
     cr_expect(received.submit.priority == 0 && received.submit.weight == 0 && received.submit.tenant[0] == 0);
+    buffer_clear(&bytes);
+    cr_assert(hex_read(hello, strlen(hello), &bytes));
+    memset(&received, 0xa5, sizeof received);
+    cr_assert(message_decode(buffer_span(&bytes), &received, &why), "%s", why);
+    cr_expect_eq(received.hello.encoding, 0);
     buffer_free(&bytes);
 }
 
@@ -356,9 +364,9 @@ Test(message, malformed_messages_are_refused_with_a_reason)
         {"an empty array", "90", "truncated"},
         {"no kind", "91 01", "truncated"},
         {"version 0", "92 00 03", "version"},
-        {"version 3", "92 03 03", "version"},
-        {"version 3 with fields that are not known here", "93 03 03 81 a1 78 c0", "version"},
-        {"version 3 with many fields", "dd 00 01 00 00 03", "truncated"},
+        {"version 4", "92 04 03", "version"},
+        {"version 4 with fields that are not known here", "93 04 03 81 a1 78 c0", "version"},
+        {"version 4 with many fields", "dd 00 01 00 00 04", "truncated"},
         {"version of the largest number", "92 cf ff ff ff ff ff ff ff ff 03", "version"},
         {"a version that is text", "92 a1 31 03", "not a whole number of at least 0"},
         {"kind 0", "92 01 00", "unknown kind"},
