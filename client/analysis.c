@@ -231,6 +231,10 @@ static void read_sensitivity(struct reader *reader, const struct yaml_node *node
         read_study_measures(reader, node);
         return;
     }
+    if (node->kind == YAML_SCALAR)
+        fault(reader, node,
+              "`sensitivity` is %.64s; allowed is a list of measures, such as [exchequer_ratio], or a mapping",
+              kind_name(node));
     if (!expect_mapping(reader, node, "`sensitivity`", keys, COUNT_OF(keys))) return;
     const struct yaml_node *measures = need(reader, node, "`sensitivity`", "measures");
     const struct yaml_node *areas = value_of(node, "areas"), *second = value_of(node, "second_order");
@@ -298,7 +302,7 @@ static void read_stop(struct reader *reader, const struct yaml_node *node)
     stop->confidence = confidence ? read_number(reader, confidence, "confidence", 0, 1) : 0.95;
     if (!half == !top) {
         fault(reader, node,
-              "`stop` needs either `half_width`, of the mean, or `top`, the drivers that must stand apart");
+              "`stop` needs either `half_width`, of the mean, or `top`, the drivers that must stand apart; not both");
         return;
     }
     stop->kind = half ? STOP_HALF_WIDTH : STOP_RANKING;

@@ -274,8 +274,8 @@ static void write_verdict(const struct drivers *drivers, const struct finding *f
     amount_fixed(unit.scale * of->high, decimals < most ? decimals : most, high);
     word_print(out, "  mean %.100s%s%s", mean, *unit.name ? " " : "", unit.name);
     if (isnan(of->low))
-        word_print(out,
-                   ", of which no interval can be given: fewer than two replicates, or values of 1e140 and more\n");
+        word_print(out, ", of which no interval can be given: %s\n",
+                   drivers->plan->study.groups < 2 ? "fewer than two replicates" : "values of 1e140 and more");
     else if (strcmp(low, high) == 0) word_print(out, "\n");
     else word_print(out, " (%.4g %% interval %.100s to %.100s)\n", 100 * drivers->confidence, low, high);
     if (isnan(half_width)) return;

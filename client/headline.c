@@ -192,6 +192,8 @@ void headline_write(const struct plan *plan, const struct node *root, struct buf
                plan->sweep->first_year % 100,
                root->draws == 1 ? "" : ": mean (5 % to 95 % of draws, where they differ)");
     if (plan->sweep->scenario_count == 1) write_block(plan, root, &chosen, england, 0, out);
-    for (size_t scenario = 1; scenario < plan->sweep->scenario_count; scenario++)
+    for (size_t scenario = 1; scenario < plan->sweep->scenario_count; scenario++) {
+        if (scenario > 1) word_print(out, "\n");
         write_block(plan, root, &chosen, england, scenario, out);
+    }
 }

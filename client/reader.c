@@ -160,17 +160,28 @@ static const char *measure_at(const void *context, size_t at)
     return ((const struct model *)context)->measures[at].name;
 }
 
+/* "allowed are a, b, c", as far as there is room. */
+static const char *name_measures(const struct model *model, char text[1024])
+{
+    const char *names[SWEEP_MEASURES_MAX];
+    int begin = snprintf(text, 1024, "allowed are ");
+    for (size_t at = 0; at < model->measure_count; at++) names[at] = model->measures[at].name;
+    join(names, model->measure_count, text + begin, 1024 - (size_t)begin);
+    return text;
+}
+
 int find_measure(struct reader *reader, const struct yaml_node *node)
 {
     const struct model *model = reader->out->model;
     const char *text = node->kind == YAML_SCALAR ? node->text : "";
+    char allowed[1024];
     for (size_t at = 0; at < model->measure_count; at++)
         if (strcmp(model->measures[at].name, text) == 0) return (int)at;
     const char *nearest = word_nearest(text, measure_at, model, model->measure_count);
     if (node->kind != YAML_SCALAR)
         fault(reader, node, "a measure is %s; allowed is a name, such as %s", kind_name(node), model->measures[0].name);
-    else
-        fault(reader, node, "the model has no measure `%.64s`; did you mean `%s`?", kind_name(node),
-              nearest ? nearest : model->measures[0].name);
+    else if (nearest)
+        fault(reader, node, "the model has no measure `%.64s`; did you mean `%s`?", kind_name(node), nearest);
+    else fault(reader, node, "the model has no measure `%.64s`; %s", kind_name(node), name_measures(model, allowed));
     return -1;
 }

@@ -147,13 +147,14 @@ static void print_scenarios(const struct job *job)
 static void print_forecast(const struct job *job, uint32_t workers, const struct sample *sample)
 {
     double seconds = forecast(job, sample, workers);
-    char duration[48];
+    char duration[48], size[AMOUNT_BYTES];
     progress_duration(isnan(seconds) ? 0 : seconds, duration, sizeof duration);
     if (!isnan(seconds))
         printf("forecast   about %s with %u worker%s, from %.3g block%s run here in %.2f s\n", duration, workers,
                workers == 1 ? "" : "s", sample->blocks, sample->blocks == 1 ? "" : "s", sample->seconds);
     double bytes = result_bytes(job->plan);
-    if (!isnan(bytes)) printf("result     about %.2g MB\n", bytes / 1e6);
+    amount_text(bytes / 1e6, 2, size);
+    if (!isnan(bytes)) printf("result     about %s MB\n", size);
 }
 
 /* What it comes to stands first. */

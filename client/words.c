@@ -18,6 +18,16 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static int fold(char letter)
+{
+    return letter == '-' || letter == ' ' ? '_' : tolower((unsigned char)letter);
+}
+
+static bool same(char a, char b)
+{
+    return fold(a) == fold(b);
+}
+
 size_t word_distance(const char *a, const char *b)
 {
     size_t rows = strlen(a), columns = strlen(b);
@@ -27,26 +37,21 @@ size_t word_distance(const char *a, const char *b)
     for (size_t j = 0; j <= columns; j++) cost[0][j] = j;
     for (size_t i = 1; i <= rows; i++)
         for (size_t j = 1; j <= columns; j++) {
-            size_t change = cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            size_t change = cost[i - 1][j - 1] + !same(a[i - 1], b[j - 1]);
             cost[i][j] = least(change, least(cost[i - 1][j], cost[i][j - 1]) + 1);
-            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            bool swapped = i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]);
             if (swapped) cost[i][j] = least(cost[i][j], cost[i - 2][j - 2] + 1);
         }
     return cost[rows][columns];
 }
 
-static int fold(char letter)
-{
-    return letter == '-' || letter == ' ' ? '_' : tolower((unsigned char)letter);
-}
-
 static bool begins(const char *word, const char *text)
 {
-    while (*text && fold(*text) == fold(*word)) text++, word++;
+    while (*text && same(*text, *word)) text++, word++;
     return *text == '\0';
 }
 
-/* The only word that begins so, or NULL. */
+/* The shortest word that begins so, or NULL. */
 static const char *find_longer(const char *text, const char *(*word_at)(const void *context, size_t at),
                                const void *context, size_t count)
 {
@@ -54,9 +59,7 @@ static const char *find_longer(const char *text, const char *(*word_at)(const vo
     if (strlen(text) < WORD_BEGIN_BYTES) return NULL;
     for (size_t at = 0; at < count; at++) {
         const char *word = word_at(context, at);
-        if (!begins(word, text)) continue;
-        if (found) return NULL;
-        found = word;
+        if (begins(word, text) && (!found || strlen(word) < strlen(found))) found = word;
     }
     return found;
 }
@@ -65,7 +68,7 @@ const char *word_nearest(const char *text, const char *(*word_at)(const void *co
                          size_t count)
 {
     const char *nearest = NULL;
-    size_t best = 2 + strlen(text) / 4; /* further away is a guess, not a hint */
+    size_t best = 1 + (strlen(text) + 1) / 4; /* further away is a guess, not a hint */
     for (size_t at = 0; at < count; at++) {
         const char *word = word_at(context, at);
         size_t distance = word_distance(text, word);
@@ -73,7 +76,9 @@ const char *word_nearest(const char *text, const char *(*word_at)(const void *co
         best = distance;
         nearest = word;
     }
-    return nearest ? nearest : find_longer(text, word_at, context, count);
+    if (nearest && best <= 1) return nearest;
+    const char *longer = find_longer(text, word_at, context, count);
+    return longer ? longer : nearest;
 }
 
 bool word_is_text(const char *text)
@@ -85,7 +90,7 @@ bool word_is_text(const char *text)
 
 bool word_matches(const char *text, const char *word)
 {
-    for (; *text && fold(*text) == fold(*word); text++) word++;
+    for (; *text && same(*text, *word); text++) word++;
     return *text == '\0' && *word == '\0';
 }
 

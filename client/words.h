@@ -8,10 +8,11 @@
 #include "bytes.h"
 
 /* Edits (a letter put in, left out, changed, or two neighbours swapped) that turn one word into the
- * other. Words of 64 bytes or more count as far apart. */
+ * other, but for case, and '-' or ' ' in place of '_'. Words of 64 bytes or more count as far apart. */
 size_t word_distance(const char *a, const char *b);
 
-/* The word most like `text`, else the only one that begins with it, or NULL. word_at(context, k) gives word k. */
+/* The word most like `text`; when more than one letter differs, the shortest that begins with it if there is one; NULL
+ * when none is close. word_at(context, k) gives word k. */
 const char *word_nearest(const char *text, const char *(*word_at)(const void *context, size_t at), const void *context,
                          size_t count);
 

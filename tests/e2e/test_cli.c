@@ -628,3 +628,14 @@ Test(cli, a_school_file_travels_with_the_sweep)
     cr_expect_eq(strncmp(ran.err, "schools.csv:1:", 14), 0, "%s", ran.err);
     ran_free(&ran);
 }
+
+Test(cli, tables_of_several_scenarios_stand_apart)
+{
+    struct ran ran = GOLDTHREAD("run", GOLDTHREAD_SOURCE "/scenarios/epi-35-hours.yaml", "--quiet");
+    cr_assert_eq(ran.status, 0, "%s", ran.err);
+    const char *first = strstr(ran.out, "no-policy  epi-stock  difference\n"),
+               *gap = first ? strstr(first, "\n\n") : NULL;
+    const char *second = strstr(ran.out, "no-policy  epi-flow  difference\n");
+    cr_expect(gap && second && gap < second, "%s", ran.out);
+    ran_free(&ran);
+}
