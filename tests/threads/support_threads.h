@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PATIENCE_MS 30000 /* for something that must happen */
+#define PATIENCE_MS 600000 /* for something that must happen */
 
 #define require(condition)                                                                                             \
     do {                                                                                                               \
