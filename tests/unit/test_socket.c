@@ -1,16 +1,18 @@
 #include <criterion/criterion.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include "net/process.h"
 #include "net/socket.h"
 
-#define PATIENCE_MS           5000
+#define PATIENCE_MS           300000 /* for something that must happen */
 #define LONGER_THAN_A_PROBE_S 12
 #define QUEUED                60 /* messages that a socket surely queues */
 
@@ -210,11 +212,14 @@ Test(socket, nothing_is_on_its_way_once_a_peer_is_gone)
     const struct message outcome = {.kind = MESSAGE_OUTCOME, .outcome = {.node = {.data = bulk, .size = sizeof bulk}}};
     open_pair(&pair);
     open_idler(&pair, &idler);
-    for (unsigned at = 0, refused = 0; at < 500 && refused < 10; at++, socket_wait(&pair.router, 1, -1, 1))
-        refused += socket_send(pair.router, &idler.id, &outcome) != SOCKET_OK;
-    cr_assert_gt(net_waiting_bytes(pair.net), 0);
-    close_idler(&idler);
     const uint64_t end_ms = clock_ms() + PATIENCE_MS;
+    for (unsigned refused = 0;
+         refused < 100 || net_waiting_bytes(pair.net) == 0;) { /* in a row: all that it takes in */
+        refused = socket_send(pair.router, &idler.id, &outcome) == SOCKET_OK ? 0 : refused + 1;
+        socket_wait(&pair.router, 1, -1, 1);
+        cr_assert_lt(clock_ms(), end_ms, "it takes in everything");
+    }
+    close_idler(&idler);
     while (net_waiting_bytes(pair.net) > 0 && clock_ms() < end_ms) {
         socket_send(pair.router, &idler.id, &(struct message){.kind = MESSAGE_STRANGER});
         socket_wait(&pair.router, 1, -1, 10);
@@ -292,13 +297,23 @@ Test(socket, the_extra_descriptor_ends_the_wait)
     close_pair(&pair);
 }
 
+/* Containers often have none. */
+static bool has_ipv6(void)
+{
+    const struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool has = fd >= 0 && bind(fd, (const struct sockaddr *)&loopback, sizeof loopback) == 0;
+    if (fd >= 0) close(fd);
+    return has;
+}
+
 Test(socket, endpoints_are_named_as_people_write_them)
 {
     const struct {
         const char *endpoint, *begins;
     } rows[] = {{"tcp://127.0.0.1:*", "tcp://127.0.0.1:"}, {"tcp://[::1]:*", "tcp://[::1]:"}};
     struct net *net = net_open();
-    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+    for (size_t row = 0; row < sizeof rows / sizeof *rows - !has_ipv6(); row++) {
         char bound[64];
         struct socket *socket = socket_bind(net, rows[row].endpoint, bound, sizeof bound, why_text, sizeof why_text);
         cr_assert_not_null(socket, "%s: %s", rows[row].endpoint, why_text);
@@ -323,11 +338,16 @@ Test(socket, a_peer_that_announces_more_than_is_taken_is_cut_off)
     cr_assert(pair.router != NULL && pair.dealer != NULL, "%s", why_text);
     static const uint8_t bytes[MOST];
     message = (struct message){.kind = MESSAGE_PARTIAL, .partial = {.node = {bytes, sizeof bytes}}};
-    send_surely(pair.dealer, &message);
-    cr_expect_eq(receive_soon(pair.router, NULL, &message, &why), SOCKET_EMPTY, "it is a little above that");
-    message = (struct message){.kind = MESSAGE_PARTIAL, .partial = {.node = {bytes, sizeof bytes - 100}}};
-    send_surely(pair.dealer, &message);
-    cr_expect_eq(receive_soon(pair.router, NULL, &message, &why), SOCKET_OK, "and this a little below");
+    send_surely(pair.dealer, &message); /* it is a little above that */
+    const struct message below = {.kind = MESSAGE_PARTIAL, .partial = {.node = {bytes, sizeof bytes - 100}}};
+    enum socket_result result = SOCKET_EMPTY;
+    for (const uint64_t end_ms = clock_ms() + PATIENCE_MS; result == SOCKET_EMPTY && clock_ms() < end_ms;) {
+        socket_send(pair.dealer, NULL, &below); /* again, as one may go down with the connection */
+        socket_wait(&pair.router, 1, -1, 100);
+        result = socket_receive(pair.router, NULL, &message, &why);
+    }
+    cr_assert_eq(result, SOCKET_OK);
+    cr_expect_eq(message.partial.node.size, sizeof bytes - 100, "the first that comes through is not the one above");
     close_pair(&pair);
 }
 

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <ftw.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,10 @@
 #include "net/process.h"
 #include "net/socket.h"
 
-#define PATIENCE_MS 10000
-#define SILENCE_MS  700 /* long enough for a connection, were it let in */
-#define FILES_MAX   256 /* descriptors of a process that is short of them */
-#define IDLERS      40  /* plain TCP connections that say nothing, or nonsense */
+#define PATIENCE_MS 300000 /* for something that must happen */
+#define SILENCE_MS  700    /* long enough for a connection, were it let in */
+#define FILES_MAX   256    /* descriptors of a process that is short of them */
+#define IDLERS      40     /* plain TCP connections that say nothing, or nonsense */
 
 struct stage {
     char folder[32], endpoint[64];
@@ -168,9 +169,11 @@ Test(zap, an_unknown_key_a_wrong_server_and_a_caller_without_keys_get_nothing)
     authorize(stage, &known);
 
     call(&caller, stage, &unknown, stage->keys.server.public_text);
-    cr_expect_not(is_heard(stage, caller.socket, SILENCE_MS), "unknown key");
+    for (const uint64_t end_ms = clock_ms() + PATIENCE_MS; net_denied(stage->net) == 0;) {
+        cr_assert_lt(clock_ms(), end_ms, "it is not counted");
+        cr_assert_not(is_heard(stage, caller.socket, SILENCE_MS), "unknown key");
+    }
     hang_up(&caller);
-    cr_expect_geq(net_denied(stage->net), 1, "it is counted");
 
     call(&caller, stage, &known, other_server.public_text);
     cr_expect_not(is_heard(stage, caller.socket, SILENCE_MS), "wrong server");
@@ -190,7 +193,7 @@ Test(zap, an_unknown_key_a_wrong_server_and_a_caller_without_keys_get_nothing)
 
 Test(zap, a_process_with_keys_leaves_no_core_dump)
 {
-    cr_assert_eq(prctl(PR_GET_DUMPABLE), 1);
+    cr_assert_eq(prctl(PR_SET_DUMPABLE, 1), 0);
     struct stage *stage = open_stage();
     cr_expect_eq(prctl(PR_GET_DUMPABLE), 0);
     close_stage(stage);
@@ -423,28 +426,48 @@ static int dial_plainly(const char *endpoint)
     return fd;
 }
 
+static void dial_idly(const struct stage *stage, int idlers[IDLERS], int at)
+{
+    static const uint8_t greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0, 'N', 'U', 'L', 'L'};
+    const size_t size = at % 4 == 0 ? 0 : at % 4 == 1 ? 1 : at % 4 == 2 ? 11 : sizeof greeting;
+    idlers[at] = dial_plainly(stage->endpoint);
+    send(idlers[at], greeting, size, MSG_NOSIGNAL);
+    if (at % 8 == 7) send(idlers[at], "GET / HTTP/1.0\r\n\r\n", 18, MSG_NOSIGNAL);
+}
+
+/* Whether this caller is heard beside idlers; those that were given up meanwhile come again, so that it is not their
+ * end that was waited for. */
+static bool is_heard_beside(struct stage *stage, int idlers[IDLERS], const struct caller *caller)
+{
+    for (const uint64_t end_ms = clock_ms() + PATIENCE_MS; clock_ms() < end_ms;) {
+        for (int at = 0; at < IDLERS; at++) {
+            struct pollfd idler = {.fd = idlers[at], .events = POLLRDHUP};
+            if (poll(&idler, 1, 0) == 0) continue;
+            close(idlers[at]);
+            dial_idly(stage, idlers, at);
+        }
+        if (is_heard(stage, caller->socket, 50) &&
+            strcmp(socket_sender(stage->router)->name, caller->keys.own.name) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A connection without a ZeroMQ greeting once kept a CURVE server from all others (CVE-2020-15166). */
 Test(zap, plain_tcp_connections_do_not_stall_the_others)
 {
-    static const uint8_t greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0, 'N', 'U', 'L', 'L'};
     struct stage *stage = open_stage();
-    const struct key key = made(KEY_CLIENT, "anna");
+    const struct key anna = made(KEY_CLIENT, "anna"), ben = made(KEY_CLIENT, "ben");
     struct caller before, after;
     int idlers[IDLERS];
-    authorize(stage, &key);
-    call(&before, stage, &key, stage->keys.server.public_text);
+    authorize(stage, &anna);
+    authorize(stage, &ben);
+    call(&before, stage, &anna, stage->keys.server.public_text);
     cr_assert(is_heard(stage, before.socket, PATIENCE_MS));
-    for (int at = 0; at < IDLERS; at++) {
-        idlers[at] = dial_plainly(stage->endpoint);
-        const size_t size = at % 4 == 0 ? 0 : at % 4 == 1 ? 1 : at % 4 == 2 ? 11 : sizeof greeting;
-        cr_assert_eq(send(idlers[at], greeting, size, MSG_NOSIGNAL), (ssize_t)size);
-        if (at % 8 == 7) send(idlers[at], "GET / HTTP/1.0\r\n\r\n", 18, MSG_NOSIGNAL);
-    }
-    const uint64_t start_ms = clock_ms();
-    cr_expect(is_heard(stage, before.socket, PATIENCE_MS), "a connection that was there");
-    call(&after, stage, &key, stage->keys.server.public_text);
-    cr_expect(is_heard(stage, after.socket, PATIENCE_MS), "one that comes later");
-    cr_expect_lt(clock_ms() - start_ms, 4000, "and before any of them is given up");
+    for (int at = 0; at < IDLERS; at++) dial_idly(stage, idlers, at);
+    cr_expect(is_heard_beside(stage, idlers, &before), "a connection that was there");
+    call(&after, stage, &ben, stage->keys.server.public_text);
+    cr_expect(is_heard_beside(stage, idlers, &after), "one that comes later");
     for (int at = 0; at < IDLERS; at++) close(idlers[at]);
     hang_up(&before);
     hang_up(&after);
