@@ -12,7 +12,7 @@
 #define CHILD_WORDS_MAX  12
 #define CHILD_WORD_BYTES (PATH_MAX + 16)
 #define CHILD_DEATHS_MAX 5     /* of one child ... */
-#define CHILD_DEATHS_MS  10000 /* ... within this time, and the run gives up */
+#define CHILD_DEATHS_MS  60000 /* ... within this time, and the run gives up */
 #define CHILDREN_MAX     (OPTIONS_WORKERS_MAX + 2)
 
 struct child {
