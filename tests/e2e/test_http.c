@@ -410,7 +410,8 @@ static void check_broker(const struct cluster *cluster)
     cr_expect_eq(json_real_value(json_object_get(sweep, "progress")), 1);
     cr_expect_gt(json_real_value(json_object_get(sweep, "blocks_per_s")), 0);
     cr_expect_gt(json_real_value(json_object_get(worker, "blocks_per_s")), 0);
-    cr_expect_eq(json_whole(worker, "blocks_done"), (long long)blocks);
+    /* All, unless the aggregator says that the sweep is complete before the worker says the same of its last blocks. */
+    cr_expect(json_whole(worker, "blocks_done") > 0 && json_whole(worker, "blocks_done") <= (long long)blocks);
     cr_expect_str_eq(json_text(status, "aggregator"), cluster->aggregator);
     cr_expect_eq(metric(cluster->broker_page, "goldthread_broker_blocks_done_total"), blocks);
     cr_expect_eq(metric(cluster->broker_page, "goldthread_broker_blocks{state=\"done\"}"), blocks);
