@@ -37,8 +37,13 @@ struct ran {
 struct ran run_program(const char *program, const char *const *words);
 void ran_free(struct ran *ran);
 
-/* goldthread with these words; for a test that expects one status: fails the test otherwise. */
-#define GOLDTHREAD(...) run_program("goldthread", (const char *[]){__VA_ARGS__, NULL})
+/* Runs goldthread with these words, again when no server has answered it (status 3): a machine may stand still for
+ * longer than the patience of a command, which people would repeat as well. */
+struct ran run_answered(const char *const *words);
+#define GOLDTHREAD(...) run_answered((const char *[]){__VA_ARGS__, NULL})
+
+/* The same once, for a test in which nobody should answer. */
+#define GOLDTHREAD_ONCE(...) run_program("goldthread", (const char *[]){__VA_ARGS__, NULL})
 
 /* Starts a program and returns at once; its outputs go to NAME.out and NAME.err in the place. */
 pid_t start_program(const char *program, const char *name, const char *const *words);

@@ -405,7 +405,7 @@ Test(cli, no_server_gives_status_3)
     static const char id[] = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
     static const char *const commands[] = {"status", "explain", "watch"};
     for (size_t at = 0; at < COUNT(commands); at++) {
-        struct ran ran = GOLDTHREAD(commands[at], id, "--broker", endpoint);
+        struct ran ran = GOLDTHREAD_ONCE(commands[at], id, "--broker", endpoint);
         cr_expect_eq(ran.status, 3, "%s", commands[at]);
         cr_expect_eq(count_lines(ran.err), 1, "%s: %s", commands[at], ran.err);
         cr_expect_not_null(strstr(ran.err, endpoint), "%s: %s", commands[at], ran.err);

@@ -352,7 +352,7 @@ Test(orders, no_command_listens_for_ever_to_a_broker_that_never_ends)
         snprintf(endpoint, sizeof endpoint, "ipc://%s/babbler%zu", place_path(), at);
         const pid_t babbler = start_babbler(endpoint, rows[at].kind, rows[at].answers);
         for (int waited_ms = 0; !exists(endpoint + strlen("ipc://"));) cr_assert(keep_waiting(&waited_ms));
-        struct ran ran = GOLDTHREAD("workers", "--broker", endpoint);
+        struct ran ran = GOLDTHREAD_ONCE("workers", "--broker", endpoint);
         cr_expect_eq(ran.status, rows[at].status, "row %zu: %s", at, ran.err);
         ran_free(&ran);
         kill(babbler, SIGKILL);
