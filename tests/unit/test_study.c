@@ -119,6 +119,27 @@ Test(study, a_sweep_without_study_counts_where_runs_fail_and_no_more)
     cr_expect_eq(plan->study.count_count, DIMENSIONS * STUDY_FAILURE_CLASSES + 1);
 }
 
+/* 30 differences, 3 areas and 2 measures, each with 16 x 3 sums and 4 x 64 x 128 counts: by hand. */
+Test(study, what_is_too_large_is_told_what_to_leave_out)
+{
+    sweep.study = (struct sweep_study){.measure_count = 2,
+                                       .measures = {"flow", "ratio"},
+                                       .levels = 1u << AREA_ENGLAND | 1u << AREA_REGION,
+                                       .extras = STUDY_DELTA};
+    sweep.scenario_count = 31;
+    for (size_t at = 0; at < sweep.scenario_count; at++)
+        snprintf(sweep.scenarios[at].name, SWEEP_NAME_BYTES, "scenario %zu", at);
+    lay_out(DESIGN_SOBOL);
+    cr_assert_null(plan);
+    cr_expect_str_eq(why, "the study has 180 figures (measures x areas x scenarios) that take 32816 sums each, with 3 "
+                          "parameters and 16 replicates; at most 4194304 sums in all: study at most 127 figures, or "
+                          "leave out delta, which takes 32768 of these");
+    sweep.study.extras |= STUDY_SECOND_ORDER;
+    lay_out(DESIGN_SALTELLI);
+    cr_assert_null(plan);
+    cr_expect_not_null(strstr(why, "of these, or second_order"), "%s", why);
+}
+
 Test(study, what_is_unknown_or_too_large_is_refused)
 {
     sweep.study.extras = STUDY_DELTA;

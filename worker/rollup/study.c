@@ -138,6 +138,22 @@ static size_t group_sums(const struct study *study)
     }
 }
 
+/* What the study takes and, since it is too much, what there is to leave out. */
+static void explain_size(const struct study *study, char *why, size_t why_bytes)
+{
+    size_t each = study->target_sums + study->target_counts;
+    bool second = study->sweep->method == DESIGN_SALTELLI && study->sweep->study.extras & STUDY_SECOND_ORDER;
+    char delta[64] = "";
+    if (study->target_counts > 0)
+        snprintf(delta, sizeof delta, ", or leave out delta, which takes %zu of these", study->target_counts);
+    snprintf(
+        why, why_bytes,
+        "the study has %zu figures (measures x areas x scenarios) that take %zu sums each, with %u parameters and %u "
+        "replicates; at most %u sums in all: study at most %zu figures%s%s",
+        study->target_count, each, study->dimensions, study->groups, STUDY_SUMS_MAX, STUDY_SUMS_MAX / each, delta,
+        second ? ", or second_order" : "");
+}
+
 static bool measure_sums(struct study *study, char *why, size_t why_bytes)
 {
     const struct sweep *sweep = study->sweep;
@@ -148,12 +164,7 @@ static bool measure_sums(struct study *study, char *why, size_t why_bytes)
     if (sweep->study.extras & STUDY_DELTA) study->target_counts = (study->dimensions + 1) * STUDY_CLASSES * STUDY_BINS;
     study->count_count = study->target_count * study->target_counts;
     if (study->sum_count + study->count_count > STUDY_SUMS_MAX) {
-        snprintf(
-            why, why_bytes,
-            "the study takes %zu sums (%zu figures, %u parameters, %u replicates%s); at most %u: leave out measures, "
-            "areas, second_order or delta",
-            study->sum_count + study->count_count, study->target_count, study->dimensions, study->groups,
-            study->target_counts ? ", delta" : "", STUDY_SUMS_MAX);
+        explain_size(study, why, why_bytes);
         return false;
     }
     if (sweep->method != DESIGN_POINT) study->count_count += study->dimensions * STUDY_FAILURE_CLASSES + 1;
