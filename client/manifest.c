@@ -85,6 +85,16 @@ static json_t *describe_seed(uint64_t seed)
     return seed <= UINT64_C(1) << 53 ? json_integer((json_int_t)seed) : json_string(text);
 }
 
+/* What `mcse` of the rollup is. */
+static const char *describe_mcse(const struct sweep *sweep)
+{
+    bool studied = sweep->study.measure_count > 0;
+    if (sweep_has_replicates(sweep) && studied)
+        return "of studied figures from between the replicates; of others sd / sqrt(n), an upper bound";
+    if (sweep_spreads_evenly(sweep)) return "sd / sqrt(n), an upper bound: the design spreads its draws evenly";
+    return "sd / sqrt(n)";
+}
+
 bool manifest_write(const struct manifest *manifest, struct buffer *out)
 {
     const struct sweep *sweep = manifest->sweep;
@@ -103,6 +113,7 @@ bool manifest_write(const struct manifest *manifest, struct buffer *out)
     json_object_set_new(root, "draws", json_integer((json_int_t)manifest->ending.draws));
     if (ending_is_early(&manifest->ending)) json_object_set_new(root, "stopped", ending_describe(&manifest->ending));
     json_object_set_new(root, "failed_draws", json_integer((json_int_t)manifest->failed_draws));
+    json_object_set_new(root, "mcse", json_string(describe_mcse(sweep)));
     json_object_set_new(root, "scenarios", list_scenarios(sweep));
     json_object_set_new(root, "command", list_words(manifest));
     json_object_set_new(root, "files", list_files(manifest));

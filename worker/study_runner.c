@@ -207,25 +207,11 @@ struct study_runner *study_runner_new(const struct plan *plan, const struct desi
 
 /* --- a block --- */
 
-/* The first target of an area and column. */
-static size_t first_target(const struct study *study, size_t column, size_t area)
-{
-    size_t low = 0, high = study->target_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        const struct study_target *target = &study->targets[middle];
-        bool before = target->area < area || (target->area == area && target->column < column);
-        if (before) low = middle + 1;
-        else high = middle;
-    }
-    return low;
-}
-
 void study_runner_take(struct study_runner *runner, size_t column, size_t area, const double *store, size_t stride,
                        size_t draws)
 {
     const struct study *study = runner->study;
-    for (size_t at = first_target(study, column, area); at < study->target_count; at++) {
+    for (size_t at = study_first_target(study, column, area); at < study->target_count; at++) {
         const struct study_target *target = &study->targets[at];
         if (target->area != area || target->column != column) return;
         memcpy(runner->taken + at * PLAN_BLOCK_DRAWS_MAX, store + target->kept * stride, draws * sizeof *store);

@@ -194,6 +194,18 @@ static inline uint32_t sweep_group(const struct sweep *sweep, uint64_t draw)
     return sweep->groups ? (uint32_t)(draw / MODEL_LANES % sweep->groups) : 0;
 }
 
+/* Whether the design spreads its draws more evenly than chance does, so that their mean is surer than sd / sqrt(n). */
+static inline bool sweep_spreads_evenly(const struct sweep *sweep)
+{
+    return sweep->method == DESIGN_LATIN_HYPERCUBE || (sweep_can_extend(sweep) && sweep->method != DESIGN_RANDOM);
+}
+
+/* Whether it does so in several independent replicates, whose spread tells how sure. */
+static inline bool sweep_has_replicates(const struct sweep *sweep)
+{
+    return sweep_spreads_evenly(sweep) && sweep->groups > 1;
+}
+
 /* Blocks of a sweep: draws / draws_per_block, rounded up. */
 static inline uint64_t sweep_block_count(const struct sweep *sweep)
 {

@@ -110,6 +110,7 @@ Test(sensitivity, a_study_has_its_own_table_beside_the_rollup)
     cr_expect_eq(count_rows(csv, ",England,exchequer_ratio,ratio,all,st,effect.attainment_sd,,0."), 1);
     cr_expect_not_null(strstr(manifest, "\"name\": \"sensitivity.csv\""));
     cr_expect_not_null(strstr(manifest, "\"rows\": 120,"), "%s", manifest);
+    cr_expect_not_null(strstr(manifest, "\"mcse\": \"of studied figures from between the replicates"), "%s", manifest);
     json_t *result = parse_json(ran.out), *first = json_array_get(json_object_get(result, "drivers"), 0);
     cr_expect_eq(json_array_size(json_object_get(result, "drivers")), 2);
     cr_expect_str_eq(json_text(first, "index"), "st");

@@ -7,11 +7,85 @@
 #include <string.h>
 
 #include "support_study.h"
+#include "table.h"
 
 /* Spearman's rank correlation of two normal variables whose correlation is rho. */
 static double rank_of(double rho)
 {
     return 6 / acos(-1) * asin(rho / 2);
+}
+
+/* --- means --- */
+
+/* Statistics of a trial's only figure in its rollup. */
+struct rolled {
+    double mean, sd, mcse, n;
+};
+
+static bool take_statistic(void *context, const struct table_row *row)
+{
+    struct rolled *rolled = context;
+    if (strcmp(row->statistic, "mean") == 0) rolled->mean = row->value;
+    if (strcmp(row->statistic, "sd") == 0) rolled->sd = row->value;
+    if (strcmp(row->statistic, "mcse") == 0) rolled->mcse = row->value;
+    if (strcmp(row->statistic, "n") == 0) rolled->n = row->value;
+    return true;
+}
+
+static struct rolled roll(const struct trial *trial)
+{
+    struct rolled rolled = {NAN, NAN, NAN, NAN};
+    cr_assert(table_rows(trial->plan, trial->root, take_statistic, &rolled));
+    return rolled;
+}
+
+/* 1,000 draws: replicates of unlike sizes. 2.131...: Student's t of 15 degrees at 0.975. */
+Test(estimate, replicates_give_the_rollup_the_error_that_the_interval_of_the_mean_has)
+{
+    static const enum design_method methods[] = {DESIGN_SOBOL, DESIGN_LATIN_HYPERCUBE, DESIGN_SALTELLI,
+                                                 DESIGN_DERIVATIVE, DESIGN_SHAPLEY};
+    for (size_t at = 0; at < sizeof methods / sizeof *methods; at++) {
+        struct trial *trial = open_trial("ishigami", methods[at], 1000, 3);
+        run_trial(trial);
+        struct rolled rolled = roll(trial);
+        struct estimate_row mean = row_of(trial, "mean", -1, -1);
+        cr_expect_eq(mean.value, rolled.mean);
+        cr_expect_float_eq((mean.high - mean.low) / 2, 2.131449545559323 * rolled.mcse, 1e-9, "method %d: %g of %g",
+                           (int)methods[at], rolled.mcse, rolled.sd);
+        cr_expect_lt(rolled.mcse, rolled.sd / sqrt(rolled.n) / 2);
+        close_trial(trial);
+    }
+}
+
+Test(estimate, without_replicates_or_at_random_the_error_is_that_of_random_draws)
+{
+    static const struct {
+        enum design_method method;
+        uint32_t groups;
+        uint64_t draws;
+    } cases[] = {
+        {DESIGN_RANDOM, 16, 1000}, {DESIGN_SOBOL, 0, 1000}, {DESIGN_LATIN_HYPERCUBE, 1, 1000}, {DESIGN_SOBOL, 16, 32}};
+    for (size_t at = 0; at < sizeof cases / sizeof *cases; at++) {
+        struct trial *trial = open_trial("ishigami", cases[at].method, cases[at].draws, 3);
+        trial->sweep.groups = cases[at].groups;
+        run_trial(trial);
+        struct rolled rolled = roll(trial);
+        cr_expect_eq(rolled.mcse, rolled.sd / sqrt(rolled.n), "case %zu", at);
+        close_trial(trial);
+    }
+}
+
+/* Their spread says nothing about a mean that the others decide. */
+Test(estimate, replicates_that_lack_the_largest_values_give_the_rollup_no_error)
+{
+    struct trial *trial = open_trial("product", DESIGN_SOBOL, 512, 3);
+    trial->sweep.parameters[0].distribution = (struct distribution){
+        .kind = DISTRIBUTION_DISCRETE, .point_count = 2, .values = {0, 1e145}, .weights = {15, 1}};
+    run_trial(trial);
+    struct rolled rolled = roll(trial);
+    cr_expect_gt(rolled.sd, 1e144);
+    cr_expect_eq(rolled.mcse, rolled.sd / sqrt(rolled.n));
+    close_trial(trial);
 }
 
 /* --- Saltelli --- */

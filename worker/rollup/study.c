@@ -1,5 +1,6 @@
 #include "study.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,40 @@ static bool choose_stop_target(struct study *study, const struct plan *plan, cha
     snprintf(why, why_bytes, "the stop rule's figure, %s of area %s, is not among those that are studied",
              stop->measure, stop->area_code);
     return false;
+}
+
+size_t study_first_target(const struct study *study, size_t column, size_t area)
+{
+    size_t low = 0, high = study->target_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct study_target *target = &study->targets[middle];
+        bool before = target->area < area || (target->area == area && target->column < column);
+        if (before) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+/* Left out in turn, a replicate's pseudo-value of a mean is its own mean. */
+double study_mean_error(const struct study *study, size_t target, const double *sums, uint64_t count)
+{
+    double n = 0, y = 0, sum = 0, used = 0;
+    if (!sweep_has_replicates(study->sweep)) return NAN;
+    for (size_t group = 0; group < study->groups; group++) {
+        const double *own = sums + study_sums_at(study, target, group);
+        n += own[SUM_N];
+        y += own[SUM_Y];
+    }
+    if (n != (double)count) return NAN;
+    for (size_t group = 0; group < study->groups; group++) {
+        const double *own = sums + study_sums_at(study, target, group);
+        if (own[SUM_N] == 0 || own[SUM_N] == n) continue;
+        double gap = own[SUM_Y] / own[SUM_N] - y / n;
+        sum += gap * gap / (n / own[SUM_N] - 1);
+        used++;
+    }
+    return used < 2 ? NAN : sqrt(sum / used);
 }
 
 static size_t group_sums(const struct study *study)

@@ -99,6 +99,16 @@ static inline size_t study_failures_at(const struct study *study)
 
 struct plan;
 
+/* The first target of an area and column, or where it would be: targets ascend by both. */
+size_t study_first_target(const struct study *study, size_t column, size_t area);
+
+/* The standard error of the mean of a target from the spread between replicates, which of a Sobol' design or a Latin
+ * hypercube is far below sd / sqrt(n): the jackknife for groups of unlike sizes (Busing, Meijer and van der Leeden,
+ * Stat. Comput. 9, 3-8 (1999)), as sensitivity.csv has it. sums: of a node; count: draws there in which the figure is
+ * defined. NaN: random draws, which need none, fewer than two replicates, or sums that lack values that are too large
+ * for them. */
+double study_mean_error(const struct study *study, size_t target, const double *sums, uint64_t count);
+
 /* Lays the study of a plan out; the plan's areas, figures and columns are there. False: out of memory, or `why`
  * says what is too large or unknown, or why the stop rule can never be met. A sweep without study has 0 targets and,
  * unless it is a point, still counts failures. The caller ends it with study_free(). */

@@ -235,11 +235,34 @@ static bool open_dimensions(const struct plan *plan, struct dimensions *dimensio
 
 /* --- rows --- */
 
-/* All statistics of a tally, by enum statistic. */
-static void compute_statistics(const struct plan *plan, const struct node *root, const struct tally *tally,
-                               double *statistics)
+/* The studied figure of a column and area that is kept there; SIZE_MAX: it is not studied. */
+static size_t find_target(const struct study *study, size_t column, size_t area, size_t kept)
+{
+    for (size_t at = study_first_target(study, column, area); at < study->target_count; at++) {
+        const struct study_target *target = &study->targets[at];
+        if (target->area != area || target->column != column) break;
+        if (target->kept == kept) return at;
+    }
+    return SIZE_MAX;
+}
+
+/* The standard error of a mean: between replicates, where there are any and the figure is studied. */
+static double find_mcse(const struct plan *plan, const struct node *root, size_t figure)
+{
+    const struct study *study = &plan->study;
+    const struct tally *tally = &root->tallies[figure];
+    size_t width = plan_width(plan), place = figure / width;
+    size_t target = find_target(study, place / plan->area_count, place % plan->area_count, figure % width);
+    double random = tally_mcse(tally), error = NAN;
+    if (random > 0 && target != SIZE_MAX) error = study_mean_error(study, target, root->sums, tally->count);
+    return isnan(error) ? random : error;
+}
+
+/* All statistics of a figure, by enum statistic. */
+static void compute_statistics(const struct plan *plan, const struct node *root, size_t figure, double *statistics)
 {
     const struct sweep *sweep = plan->sweep;
+    const struct tally *tally = &root->tallies[figure];
     bool defined = tally->count > 0;
     statistics[MEAN] = defined ? tally->mean : NAN;
     statistics[MIN] = defined ? tally->min : NAN;
@@ -247,7 +270,7 @@ static void compute_statistics(const struct plan *plan, const struct node *root,
     statistics[COUNT] = (double)tally->count;
     if (sweep->draws == 1) return;
     statistics[SD] = tally_sd(tally);
-    statistics[MCSE] = tally_mcse(tally);
+    statistics[MCSE] = find_mcse(plan, root, figure);
     tally_quantiles(root, tally, sweep->quantiles, sweep->quantile_count, statistics + FIRST_QUANTILE);
 }
 
@@ -261,11 +284,11 @@ struct writer {
     struct table_row row;
 };
 
-static bool emit_statistics(struct writer *writer, const struct tally *tally)
+static bool emit_statistics(struct writer *writer, size_t figure)
 {
     double statistics[STATISTICS_MAX];
     const struct dimensions *dimensions = writer->dimensions;
-    compute_statistics(writer->plan, writer->root, tally, statistics);
+    compute_statistics(writer->plan, writer->root, figure, statistics);
     for (size_t at = 0; at < dimensions->statistic_count; at++) {
         writer->row.statistic = dimensions->statistics[at].name;
         writer->row.value = statistics[dimensions->statistics[at].statistic];
@@ -286,8 +309,7 @@ static bool emit_area(struct writer *writer, size_t column, const struct area_en
         writer->row.year = figure->year;
         writer->row.measure = figure->measure;
         writer->row.unit = figure->unit;
-        if (!emit_statistics(writer, &writer->root->tallies[plan_figure(plan, column, area->area, figure->kept)]))
-            return false;
+        if (!emit_statistics(writer, plan_figure(plan, column, area->area, figure->kept))) return false;
     }
     return true;
 }
