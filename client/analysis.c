@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "design.h"
+#include "study.h"
 #include "words.h"
 
 static const char *const side_names[] = {"above", "at_least", "below", "at_most"};
@@ -524,7 +525,9 @@ static void leave_out_draws(struct reader *reader)
 static void note_small_delta(struct reader *reader)
 {
     const struct sweep *sweep = reader->sweep;
-    if (sweep->study.extras & STUDY_DELTA && sweep->draws < ANALYSIS_DELTA_DRAWS)
+    if (sweep->study.extras & STUDY_DELTA && sweep->draws < STUDY_DELTA_RUNS)
+        note(reader, "delta of %" PRIu64 " draws stays empty; it takes %u", sweep->draws, STUDY_DELTA_RUNS);
+    else if (sweep->study.extras & STUDY_DELTA && sweep->draws < ANALYSIS_DELTA_DRAWS)
         note(reader, "delta of %" PRIu64 " draws is too small by up to 0.1; it settles from %u draws on", sweep->draws,
              ANALYSIS_DELTA_DRAWS);
 }

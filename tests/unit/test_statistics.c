@@ -81,6 +81,18 @@ Test(statistics, of_no_draw_are_undefined)
     node_free(node);
 }
 
+/* Values far enough apart to be told, whose squares a double cannot hold. */
+Test(statistics, spread_whose_square_leaves_the_range_of_a_double_is_undefined)
+{
+    static const double scales[] = {1e-300, 1e-158, 1e300};
+    for (size_t at = 0; at < sizeof scales / sizeof *scales; at++) {
+        struct node *node = tally_of((double[]){scales[at], 2 * scales[at]}, 2);
+        cr_expect(isnan(tally_sd(&node->tallies[0])), "%g", scales[at]);
+        cr_expect(isnan(tally_mcse(&node->tallies[0])), "%g", scales[at]);
+        node_free(node);
+    }
+}
+
 Test(statistics, spread_of_equal_draws_is_zero)
 {
     struct node *node = tally_of((double[]){0.3, 0.3, 0.3}, 3);

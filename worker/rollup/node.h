@@ -53,8 +53,8 @@ struct node {
     size_t bucket_count, bucket_capacity;
     double *sums;     /* owned, [shape.sums], at most draws * NODE_SUM_MAX either way: add up over draws */
     uint64_t *counts; /* owned, [shape.counts], at most draws * NODE_COUNT_MAX: add up over draws */
-    double *kept;     /* owned, [draws * shape.width], draw by draw; NaN: undefined, infinite: the draw failed. NULL while
-                         draws is 0 */
+    double *kept; /* owned, [draws * shape.width], draw by draw; NaN: undefined, infinite: the draw failed. NULL while
+                     draws is 0 */
 };
 
 /* An empty node: level, index and draws 0, no figure defined, sums and counts 0. NULL: out of memory. */
@@ -84,7 +84,8 @@ struct node *node_fold(struct node *const *nodes, size_t count);
 void node_encode(const struct node *node, struct buffer *out);
 struct node *node_decode(struct span bytes, const struct node_shape *shape, const char **why);
 
-/* Statistics of a tally. NaN where undefined: sd of fewer than two draws, anything of no draw. */
+/* Statistics of a tally. NaN where undefined: sd of fewer than two draws, or where its square leaves the range of a
+ * double; anything of no draw. */
 double tally_sd(const struct tally *tally);
 double tally_mcse(const struct tally *tally); /* of the mean: sd / sqrt(count) */
 

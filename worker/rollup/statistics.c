@@ -1,10 +1,12 @@
 #include "node.h"
 
+#include <float.h>
 #include <math.h>
 
+/* Squares may be too large for a double, or too small. */
 double tally_sd(const struct tally *tally)
 {
-    if (tally->count < 2) return NAN;
+    if (tally->count < 2 || (tally->m2 < DBL_MIN && tally->min < tally->max)) return NAN;
     double sd = sqrt(tally->m2 / (double)(tally->count - 1));
     return isfinite(sd) ? sd : NAN;
 }

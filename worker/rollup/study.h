@@ -17,6 +17,7 @@
 #define STUDY_SUMS_MAX        (1u << 22) /* sums and counts of all targets: what a node may grow by, 32 MiB */
 #define STUDY_CLASSES         64u        /* of a parameter's share, for the moment-independent measures ... */
 #define STUDY_BINS            128u       /* ... against bins of the target between quantiles of the pilot */
+#define STUDY_DELTA_RUNS      256u       /* fewer tell nothing of delta from chance */
 #define STUDY_FAILURE_CLASSES 16u        /* of a parameter's share, for where runs fail */
 #define STUDY_PILOT_DRAWS     512u
 

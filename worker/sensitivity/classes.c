@@ -1,7 +1,9 @@
 #include "classes.h"
 
+#include <assert.h>
 #include <math.h>
 #include <sleef.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "normal.h"
@@ -13,6 +15,10 @@
 
 #define CELL_RUNS          32 /* on average, at least ... */
 #define CLASSES_MERGED_MAX 8  /* ... while this many classes are one, or fewer */
+
+static_assert(STUDY_DELTA_RUNS ==
+                  CELL_RUNS * (STUDY_CLASSES / (4 * CLASSES_MERGED_MAX)) * (STUDY_BINS / (4 * CLASSES_MERGED_MAX)),
+              "with fewer runs even the widest cells, of four times the largest, hold too few");
 
 #define PAWN_MERGED (STUDY_CLASSES / 16) /* classes taken as one for PAWN */
 
@@ -42,6 +48,14 @@ uint64_t classes_total(const uint64_t *counts)
     uint64_t total = 0;
     for (size_t at = 0; at < STUDY_CLASSES * STUDY_BINS; at++) total += counts[at];
     return total;
+}
+
+/* In one bin alone all distributions look alike: the figure is a constant, or the pilot never saw it. */
+static bool has_bins(const struct margins *margins)
+{
+    size_t found = 0;
+    for (size_t bin = 0; bin < STUDY_BINS; bin++) found += margins->bins[bin] > 0;
+    return found > 1;
 }
 
 /* The share of a cell less what it would be if class and bin were independent. */
@@ -120,7 +134,7 @@ double classes_delta(const uint64_t *counts)
 {
     struct margins margins = find_margins(counts);
     double distances[3];
-    if (margins.total == 0) return NAN;
+    if (margins.total < STUDY_DELTA_RUNS || !has_bins(&margins)) return NAN;
     struct cells cells = choose_cells(margins.total);
     for (size_t at = 0; at < 3; at++) { /* cells of four times, twice and once the width */
         struct cells wide = {cells.classes << (2 - at), cells.bins << (2 - at)};
@@ -160,6 +174,7 @@ double classes_pawn(const uint64_t *counts)
     struct margins margins = find_margins(counts);
     double distances[STUDY_CLASSES];
     size_t count = 0;
+    if (!has_bins(&margins)) return NAN;
     for (size_t row = 0; row < STUDY_CLASSES; row += PAWN_MERGED) {
         double greatest = greatest_distance(&margins, counts, row);
         if (!isnan(greatest)) distances[count++] = greatest;

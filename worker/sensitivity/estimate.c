@@ -12,8 +12,9 @@
 /* A variance this small against the mean square is what rounding leaves of a constant. */
 #define VARIANCE_LEAST 1e-13
 
-/* A range this small against the values is, too. */
+/* A range this small against the values is, too; one this small at all has squares that a double cannot hold. */
 #define RANGE_LEAST 1e-12
+#define WIDTH_LEAST 1e-140
 
 /* --- what sums say; d dimensions, of which an index is about i, or about i and j --- */
 
@@ -332,7 +333,8 @@ static const struct tally *tally_of(const struct work *work)
 static bool is_constant(const struct work *work)
 {
     const struct tally *tally = tally_of(work);
-    return tally->count == 0 || tally->max - tally->min <= RANGE_LEAST * fmax(fabs(tally->min), fabs(tally->max));
+    double least = RANGE_LEAST * fmax(fabs(tally->min), fabs(tally->max));
+    return tally->count == 0 || tally->max - tally->min <= fmax(least, WIDTH_LEAST);
 }
 
 /* The standard error of an index, from what it becomes when one group after another is left out: the jackknife for
