@@ -14,6 +14,7 @@
 enum link_state {
     LINK_SILENT,  /* HELLO is to be said as soon as it can be */
     LINK_GREETED, /* HELLO was said */
+    LINK_REFUSED, /* ... and answered by an ERROR: it is said again later */
     LINK_REGISTERED
 };
 
@@ -597,11 +598,12 @@ static void take_recall(const struct step *step, uint64_t token)
     settle(session, token);
 }
 
-/* Only a FETCH that cannot be answered needs anything done. */
+/* Only a HELLO or a FETCH that is refused needs anything done. */
 static void take_error(const struct step *step, const struct message *message)
 {
     struct session *session = step->session;
     const uint32_t place = session->fetching;
+    if (session->link == LINK_GREETED) session->link = LINK_REFUSED;
     const bool of_fetch = message->error.code == ERROR_UNKNOWN || message->error.code == ERROR_STORE;
     if (place == NO_PLACE || !of_fetch) return;
     session->fetching = NO_PLACE;
@@ -648,12 +650,12 @@ static uint64_t silence_due_ms(const struct session *session)
 }
 
 /* A socket that was cut off may reconnect by itself, but to a broker that does not know it. So nothing
- * of the old one is kept; what is leased goes on being computed. */
+ * of the old one is kept, unless the broker did answer; what is leased goes on being computed. */
 static void keep_in_touch(const struct step *step)
 {
     struct session *session = step->session;
     if (session->link != LINK_SILENT && silence_due_ms(session) <= step->now_ms) {
-        emit(step, SESSION_RECONNECT);
+        if (session->link != LINK_REFUSED) emit(step, SESSION_RECONNECT);
         say_hello(step);
     }
     if (session->link == LINK_REGISTERED && session->beat_due_ms <= step->now_ms) beat(step);

@@ -240,6 +240,29 @@ Test(session, a_stranger_says_hello_once)
     close_bench(bench);
 }
 
+Test(session, a_hello_that_is_refused_is_said_again_over_the_same_connection)
+{
+    struct bench *bench = open_bench(NULL);
+    tick(bench, 0);
+    cr_assert_not_null(find_send(bench, MESSAGE_HELLO));
+    for (int round = 0; round < 3; round++) {
+        bench->message.kind = MESSAGE_ERROR;
+        bench->message.error.code = ERROR_REFUSED;
+        strcpy(bench->message.error.text, "another worker has this name");
+        deliver(bench, SESSION_BROKER);
+        tick(bench, SESSION_SILENCE * SESSION_HEARTBEAT_MS - 1);
+        cr_assert_null(find_send(bench, MESSAGE_HELLO), "round %d", round);
+        tick(bench, 1);
+        cr_assert_not_null(find_send(bench, MESSAGE_HELLO), "round %d", round);
+        cr_assert_null(find(bench, SESSION_RECONNECT), "round %d: the broker was not silent", round);
+    }
+    tick(bench, SESSION_SILENCE * SESSION_HEARTBEAT_MS);
+    cr_assert_not_null(find(bench, SESSION_RECONNECT), "now it is");
+    welcome(bench, "ipc:///a");
+    cr_assert(session_is_registered(bench->session));
+    close_bench(bench);
+}
+
 Test(session, a_sweep_and_its_population_are_fetched_once_and_then_computed)
 {
     static const uint8_t bytes[] = "population";
@@ -704,6 +727,20 @@ Test(session, a_drained_worker_finishes_what_it_has_and_leaves)
     cr_assert(session_has_left(bench->session));
     step(bench, (struct session_event){.kind = SESSION_STOP});
     cr_assert_eq(bench->effects.count, 0, "it has said so");
+    close_bench(bench);
+}
+
+Test(session, a_drained_worker_whose_lease_waits_for_its_sweep_stays)
+{
+    struct bench *bench = open_registered();
+    make_sweep(bench, 1000, 0);
+    lease(bench, 77, 0, 1);
+    cr_assert_not_null(find_send(bench, MESSAGE_FETCH));
+    bench->message.kind = MESSAGE_DRAIN;
+    strcpy(bench->message.drain.name, "w1");
+    deliver(bench, SESSION_BROKER);
+    cr_assert_null(find_send(bench, MESSAGE_GOODBYE));
+    cr_assert_not(session_has_left(bench->session));
     close_bench(bench);
 }
 
