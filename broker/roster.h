@@ -34,6 +34,7 @@ struct worker {
     char name[MESSAGE_NAME_BYTES];
     char holder[MESSAGE_NAME_BYTES]; /* the name of its key; empty: it needs none */
     uint64_t instance;               /* a new one for every start of the program */
+    uint64_t replaced;               /* the instance that it took the name from; 0: it was free */
     uint64_t seen_ms;                /* last message from it */
     uint64_t told_ms;                /* last message to it */
     uint32_t encoding;               /* the latest of sweeps that it reads */

@@ -625,6 +625,32 @@ Test(broker, a_name_belongs_to_the_key_that_registered_it_until_it_is_silent)
     close_bench(bench);
 }
 
+Test(broker, two_workers_of_one_name_do_not_take_it_from_each_other_for_ever)
+{
+    struct bench *bench = open_bench();
+    submit(bench, "s", 1);
+    hello(bench, one, ROLE_WORKER, "w", 1);
+    hello(bench, two, ROLE_WORKER, "w", 2);
+    cr_assert_not_null(find_send(bench, two, MESSAGE_WELCOME), "it may be the next start of the same");
+    wait_out_backoff(bench);
+    heartbeat(bench, two, 2, 0, NULL);
+    const struct lent lent = oldest_lease(bench, "w");
+    for (int round = 0; round < 5; round++) {
+        heartbeat(bench, one, 2, 0, NULL);
+        cr_assert_not_null(find_send(bench, one, MESSAGE_STRANGER));
+        hello(bench, one, ROLE_WORKER, "w", 1);
+        cr_assert_not_null(find_send(bench, one, MESSAGE_ERROR), "round %d: the first lives, too", round);
+        cr_assert_eq(find_send(bench, one, MESSAGE_ERROR)->send.error.code, ERROR_REFUSED);
+        cr_assert_eq(oldest_lease(bench, "w").token, lent.token, "round %d: the lease goes on", round);
+    }
+    hello(bench, three, ROLE_WORKER, "w", 3);
+    cr_assert_not_null(find_send(bench, three, MESSAGE_WELCOME), "a start that was not here before may be the next");
+    wait_ms(bench, LEASE_MS);
+    hello(bench, one, ROLE_WORKER, "w", 1);
+    cr_assert_not_null(find_send(bench, one, MESSAGE_WELCOME), "a name that nobody has is free");
+    close_bench(bench);
+}
+
 Test(broker, a_silent_worker_is_forgotten_and_its_blocks_go_to_another)
 {
     struct bench *bench = open_bench();
@@ -1269,6 +1295,47 @@ Test(broker, parked_blocks_are_tried_again_when_somebody_wants_it)
     }
 }
 
+/* Fails the first block of a sweep on three workers; other blocks go on. */
+static void park_first_block(struct bench *bench)
+{
+    const struct peer peers[] = {one, two, three};
+    static const char *const names[] = {"w1", "w2", "w3"};
+    submit(bench, "s", 100);
+    for (uint32_t at = 0; at < 3; at++) {
+        hello(bench, peers[at], ROLE_WORKER, names[at], at + 1);
+        const struct broker_effect lease = lease_to(bench, peers[at]);
+        cr_assert_eq(lease.send.lease.blocks.first, 0, "attempt %u", at);
+        failed(bench, peers[at], lease.send.lease.token, lease.send.lease.blocks, CAUSE_ERROR);
+        if (at < 2) wait_out_backoff(bench);
+    }
+    cr_assert_eq(ledger_of(bench)->parked_count, 1);
+    cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING);
+}
+
+static bool lends_block(const struct bench *bench, uint64_t block)
+{
+    for (size_t at = 0; at < bench->effects.count; at++) {
+        const struct broker_effect *effect = &bench->effects.list[at];
+        if (effect->kind != BROKER_SEND || effect->send.kind != MESSAGE_LEASE) continue;
+        if (effect->send.lease.blocks.first <= block && block < range_end(effect->send.lease.blocks)) return true;
+    }
+    return false;
+}
+
+Test(broker, a_parked_block_of_a_sweep_that_runs_is_tried_again_when_somebody_wants_it)
+{
+    struct bench *bench = open_bench();
+    park_first_block(bench);
+    order(bench, MESSAGE_RETRY);
+    const bool at_once = lends_block(bench, 0); /* to one who had room */
+    cr_assert_not_null(find_send(bench, client, MESSAGE_ACCEPTED));
+    cr_assert_eq(count_effects(bench, BROKER_KEEP_PARKED), 1);
+    cr_assert_eq(ledger_of(bench)->parked_count, 0);
+    hello(bench, (struct peer){.size = 1, .bytes = "4"}, ROLE_WORKER, "w4", 4);
+    cr_assert(at_once || lends_block(bench, 0));
+    close_bench(bench);
+}
+
 Test(broker, what_cannot_be_retried_is_refused)
 {
     struct bench *bench = open_bench();
@@ -1309,15 +1376,16 @@ Test(broker, a_block_that_failed_goes_to_another_worker_and_alone)
     wait_out_backoff(bench);
     cr_assert_eq(range_overlap(&ledger_of(bench)->aside, suspect), 1, "nobody is free");
     heartbeat(bench, one, 0, 0, NULL);
-    done(bench, two, of_two.token, of_two.blocks, 5000000);
+    done(bench, two, of_two.token, of_two.blocks, 300000);
     const struct lent other = oldest_lease(bench, "w2");
-    done(bench, two, other.token, other.blocks, 5000000);
+    done(bench, two, other.token, other.blocks, 300000);
     wait_ms(bench, 1);
     const struct lent last = oldest_lease(bench, "w2");
     cr_assert(last.blocks.first == suspect.first && last.blocks.count == 1);
+    cr_assert_eq(roster_of_name(&bench->broker->roster, "w2")->lease_count, 1, "and alone");
     heartbeat(bench, two, 2, 1, &last.token);
     cr_assert_eq(count_leases(bench, two), 0, "it holds nothing else with it");
-    done(bench, two, last.token, last.blocks, 5000000);
+    done(bench, two, last.token, last.blocks, 300000);
     cr_assert_eq(ledger_of(bench)->fault_count, 0);
     cr_assert_geq(count_leases(bench, two), 1);
     close_bench(bench);
