@@ -31,7 +31,8 @@ size_t design_dimensions(const struct design *design);
  *   Saltelli      row 0 is A, row 1 is B, two independent points; row 2 + i is A with dimension i from B, and with
  *                 second order row 2 + d + i is B with dimension i from A
  *   Morris        a trajectory: row k differs from row k - 1 in one dimension, in an order of the draw's own
- *   derivative    row 1 + i is row 0 with a step of 2^-12 in the share of dimension i, towards the middle
+ *   derivative    row 1 + i is row 0 with a step in the share of dimension i, away from the nearer end, by 2^-14 of the
+ *                 way to it
  *   Shapley       row 0 is a point of the joint distribution; in row k, k dimensions are drawn anew given the others.
  *                 Row k differs from row k - 1 in that one dimension more is drawn anew, in an order of the draw's own
  *

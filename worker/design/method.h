@@ -42,11 +42,15 @@ method_shares point_shares, random_shares, sobol_shares, saltelli_shares, deriva
 /* The dimension in which each row of a draw differs from the one before: order[k - 1] for row k, by lanes. */
 void shapley_order(const struct design *design, uint64_t first, uint16_t (*order)[MODEL_LANES]);
 
-/* The step of a derivative, towards the middle, so that it stays inside 0 to 1. */
-#define DERIVATIVE_STEP 0x1p-12
+/* The step of a derivative: away from the nearer end, by this part of the way to it, so that it is small by the normal
+ * score as well, whose ends a step of one size leaps over. */
+#define DERIVATIVE_STEP      0x1p-14
+#define DERIVATIVE_WAY_LEAST 0x1p-30 /* so that it does not vanish beside a share of almost 1 */
 static inline double derivative_step(double share)
 {
-    return share < 0.5 ? DERIVATIVE_STEP : -DERIVATIVE_STEP;
+    double way = share < 0.5 ? share : 1 - share;
+    double step = DERIVATIVE_STEP * (way > DERIVATIVE_WAY_LEAST ? way : DERIVATIVE_WAY_LEAST);
+    return share + (share < 0.5 ? step : -step) - share; /* as it is made, after rounding */
 }
 
 /* The shares that one-at-a-time designs take for low and high: the sweep's outermost quantiles. */
