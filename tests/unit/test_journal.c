@@ -326,6 +326,42 @@ Test(journal, damage_is_left_out_and_left_in_place)
     }
 }
 
+/* Flips a bit of the sweep's bytes so that they are those of another sound sweep. */
+static void make_another_sweep(struct bench *bench)
+{
+    struct sweep *sweep = calloc(1, sizeof *sweep);
+    const char *why;
+    for (size_t at = 0; at < bench->sweep.size; at++) {
+        bench->sweep.data[at] ^= 1;
+        const bool sound = sweep_decode(buffer_span(&bench->sweep), sweep, &why);
+        if (sound) break;
+        bench->sweep.data[at] ^= 1;
+        cr_assert_lt(at + 1, bench->sweep.size, "each bit is needed");
+    }
+    free(sweep);
+}
+
+Test(journal, a_bit_that_makes_another_sound_sweep_of_one_is_damage)
+{
+    struct bench *bench = open_bench();
+    sqlite3_stmt *put;
+    submit(bench, (struct span){0});
+    cr_assert(journal_commit(bench->journal));
+    make_another_sweep(bench);
+    cr_assert_eq(sqlite3_prepare_v2(bench->journal->db, "UPDATE sweep SET bytes = ?1", -1, &put, NULL), SQLITE_OK);
+    sqlite3_bind_blob(put, 1, bench->sweep.data, (int)bench->sweep.size, SQLITE_STATIC);
+    cr_assert_eq(sqlite3_step(put), SQLITE_DONE);
+    sqlite3_finalize(put);
+    stop(bench);
+    start(bench);
+    const struct digest other = digest_of(buffer_span(&bench->sweep));
+    cr_assert_null(broker_sweep(bench->broker, &bench->id));
+    cr_assert_null(broker_sweep(bench->broker, &other), "nobody submitted it");
+    cr_assert_geq(bench->journal->damages, 1);
+    cr_assert_eq(count_rows(bench, "sweep"), 1, "it is left in place");
+    close_bench(bench);
+}
+
 Test(journal, a_damaged_sweep_is_whole_again_once_it_is_submitted)
 {
     struct bench *bench = open_bench();
