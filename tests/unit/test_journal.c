@@ -578,6 +578,71 @@ Test(journal, a_damaged_population_is_whole_again_once_its_sweep_is_submitted_ag
     close_bench(bench);
 }
 
+static void commit_times(struct bench *bench, uint64_t times)
+{
+    for (uint64_t at = 0; at < times; at++)
+        cr_assert(journal_keep_witness(bench->journal) && journal_commit(bench->journal));
+}
+
+static void meet(struct bench *bench)
+{
+    cr_assert(journal_meet(bench->journal) && journal_commit(bench->journal));
+    cr_assert_eq(journal_commits_told(bench->journal), journal_commits(bench->journal));
+}
+
+Test(journal, a_copy_that_was_put_back_tells_fewer_commits_until_the_aggregator_is_met_however_many_it_makes)
+{
+    char command[256];
+    struct bench *bench = open_bench();
+    commit_times(bench, 2);
+    for (int met = 0; met < 2; met++) { /* when the copy was made, the aggregator had not been met, or had */
+        if (met) meet(bench);
+        stop(bench);
+        snprintf(command, sizeof command, "cp %s/broker.db %s/copy", bench->directory, bench->directory);
+        cr_assert_eq(system(command), 0);
+        start(bench);
+        meet(bench);
+        commit_times(bench, 3);
+        const uint64_t known = journal_commits_told(bench->journal);
+        cr_assert_eq(known, journal_commits(bench->journal));
+        stop(bench);
+        snprintf(command, sizeof command, "cd %s && rm -f broker.db-* && mv copy broker.db", bench->directory);
+        cr_assert_eq(system(command), 0);
+        for (int lives = 0; lives < 3; lives++) {
+            start(bench);
+            commit_times(bench, 20);
+            cr_assert_lt(journal_commits_told(bench->journal), known, "copied %s", met ? "met" : "unmet");
+            cr_assert_gt(journal_commits(bench->journal), known);
+            if (lives < 2) stop(bench);
+        }
+    }
+    cr_assert_eq(bench->journal->damages, 0);
+    close_bench(bench);
+}
+
+/* Or a sound journal would be taken for one that went back. */
+Test(journal, what_the_aggregator_is_told_never_falls_by_itself)
+{
+    struct bench *bench = open_bench();
+    uint64_t told = 0, draw = 1;
+    for (int at = 0; at < 200; at++) {
+        draw = draw * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        if (draw >> 62 == 0) {
+            stop(bench);
+            start(bench);
+        } else if (draw >> 62 == 1) {
+            cr_assert(journal_meet(bench->journal));
+        } else {
+            commit_times(bench, 1);
+        }
+        cr_assert_geq(journal_commits_told(bench->journal), told, "step %d", at);
+        cr_assert_leq(journal_commits_told(bench->journal), journal_commits(bench->journal), "step %d", at);
+        told = journal_commits_told(bench->journal);
+    }
+    cr_assert_gt(told, 0);
+    close_bench(bench);
+}
+
 /* Journals of the first release had neither parked blocks nor shares, nor an identity. */
 Test(journal, an_older_journal_is_read_and_brought_up)
 {

@@ -205,6 +205,78 @@ Test(store, every_commit_is_counted_and_an_empty_one_is_not)
     tear_down(&fixture);
 }
 
+static void commit_times(struct fixture *fixture, uint64_t times)
+{
+    for (uint64_t at = 0; at < times; at++) {
+        struct witness *witness = store_witness(fixture->store);
+        witness->known = true;
+        witness->commits++;
+        cr_assert(store_keep_witness(fixture->store) && store_commit(fixture->store), "%s", store_why(fixture->store));
+    }
+}
+
+/* The broker's next word: what it has heard is on disk from then on. */
+static void meet(struct fixture *fixture)
+{
+    if (store_meet(fixture->store)) cr_assert(store_keep_witness(fixture->store) && store_commit(fixture->store));
+    cr_assert_eq(store_commits_told(fixture->store), store_commits(fixture->store));
+}
+
+Test(store, a_copy_that_was_put_back_tells_fewer_commits_until_the_broker_is_met_however_many_it_makes)
+{
+    struct fixture fixture;
+    char command[256];
+    set_up(&fixture);
+    commit_times(&fixture, 2);
+    meet(&fixture);
+    for (int met = 0; met < 2; met++) { /* when the copy was made, the broker had not been met, or had */
+        open_again(&fixture);
+        commit_times(&fixture, 2);
+        if (met) meet(&fixture);
+        open_again(&fixture);
+        snprintf(command, sizeof command, "cp %s/aggregator.db %s/../copy-%d.db", fixture.folder, fixture.folder,
+                 (int)getpid());
+        cr_assert_eq(system(command), 0);
+        meet(&fixture);
+        commit_times(&fixture, 3);
+        const uint64_t known = store_commits_told(fixture.store);
+        cr_assert_eq(known, store_commits(fixture.store));
+
+        store_close(fixture.store);
+        fixture.store = NULL;
+        snprintf(command, sizeof command, "cd %s && rm -f aggregator.db-* && mv ../copy-%d.db aggregator.db",
+                 fixture.folder, (int)getpid());
+        cr_assert_eq(system(command), 0);
+        for (int lives = 0; lives < 3; lives++) {
+            open_again(&fixture);
+            commit_times(&fixture, 20);
+            cr_assert_lt(store_commits_told(fixture.store), known, "copied %s", met ? "met" : "unmet");
+            cr_assert_gt(store_commits(fixture.store), known);
+        }
+        meet(&fixture);
+    }
+    tear_down(&fixture);
+}
+
+/* Or a sound store would be taken for one that went back. */
+Test(store, what_the_broker_is_told_never_falls_by_itself)
+{
+    struct fixture fixture;
+    uint64_t told = 0, draw = 1;
+    set_up(&fixture);
+    for (int at = 0; at < 200; at++) {
+        draw = draw * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        if (draw >> 62 == 0) open_again(&fixture);
+        else if (draw >> 62 == 1) store_meet(fixture.store);
+        else commit_times(&fixture, 1);
+        cr_assert_geq(store_commits_told(fixture.store), told, "step %d", at);
+        cr_assert_leq(store_commits_told(fixture.store), store_commits(fixture.store), "step %d", at);
+        told = store_commits_told(fixture.store);
+    }
+    cr_assert_gt(told, 0);
+    tear_down(&fixture);
+}
+
 Test(store, a_merge_is_all_there_or_not_at_all)
 {
     struct fixture fixture;
