@@ -154,13 +154,19 @@ double study_mean_error(const struct study *study, size_t target, const double *
     return used < 2 ? NAN : sqrt(sum / used);
 }
 
+/* Of first order. */
+static size_t saltelli_sums(size_t dimensions)
+{
+    return STUDY_BASE_SUMS + STUDY_BOTH_SUMS + dimensions * SALTELLI_SUMS;
+}
+
 static size_t group_sums(const struct study *study)
 {
     size_t dimensions = study->dimensions;
     bool second = study->sweep->study.extras & STUDY_SECOND_ORDER;
     switch (study->sweep->method) {
     case DESIGN_SALTELLI:
-        if (!second) return STUDY_BASE_SUMS + STUDY_BOTH_SUMS + dimensions * SALTELLI_SUMS;
+        if (!second) return saltelli_sums(dimensions);
         return STUDY_BASE_SUMS + STUDY_BOTH_SUMS + dimensions * SECOND_SUMS +
                dimensions * (dimensions - 1) / 2 * PAIR_SUMS;
     case DESIGN_MORRIS:
@@ -173,20 +179,24 @@ static size_t group_sums(const struct study *study)
     }
 }
 
-/* What the study takes and, since it is too much, what there is to leave out. */
+static bool would_fit(const struct study *study, size_t each)
+{
+    return each * study->target_count <= STUDY_SUMS_MAX;
+}
+
+/* What the study takes and, since it is too much, what there is to leave out that is enough. */
 static void explain_size(const struct study *study, char *why, size_t why_bytes)
 {
     size_t each = study->target_sums + study->target_counts;
-    bool second = study->sweep->method == DESIGN_SALTELLI && study->sweep->study.extras & STUDY_SECOND_ORDER;
-    char delta[64] = "";
-    if (study->target_counts > 0)
-        snprintf(delta, sizeof delta, ", or leave out delta, which takes %zu of these", study->target_counts);
+    size_t first = study->groups * saltelli_sums(study->dimensions) + study->target_counts;
+    bool delta = study->target_counts > 0 && would_fit(study, study->target_sums);
+    bool second = study->sweep->method == DESIGN_SALTELLI && first < each && would_fit(study, first);
     snprintf(
         why, why_bytes,
         "the study has %zu figures (measures x areas x scenarios) that take %zu sums each, with %u parameters and %u "
         "replicates; at most %u sums in all: study at most %zu figures%s%s",
-        study->target_count, each, study->dimensions, study->groups, STUDY_SUMS_MAX, STUDY_SUMS_MAX / each, delta,
-        second ? ", or second_order" : "");
+        study->target_count, each, study->dimensions, study->groups, STUDY_SUMS_MAX, STUDY_SUMS_MAX / each,
+        delta ? ", or leave out delta" : "", second ? ", or leave out second_order" : "");
 }
 
 static bool measure_sums(struct study *study, char *why, size_t why_bytes)
