@@ -61,7 +61,7 @@ static void expect_same_shares(const struct figure *figure, const struct shape *
     struct trial *other = run_figure(figure, shape, 1024, 16);
     for (size_t at = 0; at < other->row_count; at++) {
         row = other->rows[at];
-        double bound = strcmp(row.index, "dgsm_bound") == 0 ? 1e-4 : 1e-6;
+        double bound = strcmp(row.index, "dgsm_bound") == 0 ? 5e-3 : 1e-6;
         if (!is_share(row.index)) continue;
         cr_expect_float_eq(row.value, kept[at][0], bound, "%s, %s of %d: %g, not %g", figure->what, row.index,
                            row.dimension, row.value, kept[at][0]);
