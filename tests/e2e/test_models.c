@@ -384,6 +384,19 @@ Test(models, a_cancelled_sweep_frees_a_worker_whose_block_does_not_end)
     free(sweep);
 }
 
+static void wait_for_workers(long long wanted)
+{
+    long long workers = 0;
+    for (int waited_ms = 0; workers < wanted;) {
+        struct ran ran = GOLDTHREAD("status", "--json");
+        json_t *answer = parse_json(ran.out);
+        workers = json_whole(answer, "workers");
+        json_decref(answer);
+        ran_free(&ran);
+        cr_assert(keep_waiting(&waited_ms), "%lld workers, not %lld", workers, wanted);
+    }
+}
+
 Test(models, a_sweep_is_done_by_the_worker_that_has_its_model)
 {
     struct servers servers;
@@ -392,8 +405,9 @@ Test(models, a_sweep_is_done_by_the_worker_that_has_its_model)
     char *expected = run_for_digest("2", "local");
     open_servers(&servers, GOLDTHREAD_MODELS);
     for (int at = 0; at < 3; at++) add_worker(&servers, "--models", ".");
-    char *sweep = submit();
     add_worker(&servers, "--models", GOLDTHREAD_MODELS);
+    wait_for_workers(4); /* where nobody has it, its blocks are parked */
+    char *sweep = submit();
     free(wait_for_state(&servers, sweep, "done"));
     struct ran ran = GOLDTHREAD("status", sweep);
     snprintf(digest, sizeof digest, "%s", expected);
