@@ -1312,6 +1312,26 @@ static void park_first_block(struct bench *bench)
     cr_assert_eq(ledger_of(bench)->state, SWEEP_RUNNING);
 }
 
+Test(broker, a_sweep_that_was_paused_catches_up_a_few_seconds_and_no_more)
+{
+    struct bench *bench = open_bench();
+    const uint64_t block_us[] = {10000, 10000};
+    uint64_t spent_us[2] = {0};
+    submit_share(bench, "a", 0, 1, "");
+    submit_share(bench, "b", 0, 1, "");
+    order(bench, MESSAGE_PAUSE);
+    hello_three(bench);
+    work(bench, 300000, block_us, spent_us);
+    cr_assert_eq(spent_us[1], 0);
+    bench->id = bench->broker->sweeps[1].sweep;
+    order(bench, MESSAGE_RESUME);
+    spent_us[0] = 0;
+    work(bench, 600000, block_us, spent_us);
+    const double share = (double)spent_us[1] / (double)(spent_us[0] + spent_us[1]);
+    cr_assert(share > 0.475 && share < 0.525, "%g", share);
+    close_bench(bench);
+}
+
 static bool lends_block(const struct bench *bench, uint64_t block)
 {
     for (size_t at = 0; at < bench->effects.count; at++) {
