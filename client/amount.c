@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LEAST        1e-9
+#define MOST         1e21 /* nobody counts the digits of what is above, and a line has no room for them */
 #define DECIMALS_MAX 12
 #define MOST_SURE    0.0001 /* a share: nobody needs to know what is below */
 
@@ -24,6 +25,10 @@ int amount_decimals(double value, int digits)
 
 void amount_fixed(double value, int decimals, char text[AMOUNT_BYTES])
 {
+    if (isfinite(value) && fabs(value) >= MOST) {
+        snprintf(text, AMOUNT_BYTES, "%.6g", value);
+        return;
+    }
     snprintf(text, AMOUNT_BYTES, isfinite(value) ? "%.*f" : "-", decimals, value);
     const char *digits = text + (text[0] == '-');
     if (digits > text && strspn(digits, "0.") == strlen(digits)) memmove(text, digits, strlen(digits) + (*digits != 0));
@@ -31,7 +36,7 @@ void amount_fixed(double value, int decimals, char text[AMOUNT_BYTES])
 
 void amount_text(double value, int digits, char text[AMOUNT_BYTES])
 {
-    if (value != 0 && fabs(value) < LEAST) {
+    if (value != 0 && isfinite(value) && (fabs(value) < LEAST || fabs(value) >= MOST)) {
         snprintf(text, AMOUNT_BYTES, "%.*g", digits, value);
         return;
     }

@@ -24,6 +24,9 @@ Test(amount, has_no_exponent_and_no_zeros_that_say_nothing)
         {99999.6, 4, "100000"},
         {9.99996, 4, "10"},
         {1e-12, 2, "1e-12"},
+        {9e20, 2, "900000000000000000000"},
+        {1.5e300, 4, "1.5e+300"},
+        {-DBL_MAX, 3, "-1.8e+308"},
         {NAN, 4, "-"},
         {-INFINITY, 4, "-"},
     };
@@ -32,9 +35,6 @@ Test(amount, has_no_exponent_and_no_zeros_that_say_nothing)
         amount_text(rows[at].value, rows[at].digits, text);
         cr_expect_str_eq(text, rows[at].text, "row %zu: %s", at, text);
     }
-    char longest[AMOUNT_BYTES];
-    amount_text(-DBL_MAX, 17, longest);
-    cr_expect_eq(strlen(longest), 310, "of a sign and 309 digits");
 }
 
 Test(amount, has_as_many_decimals_as_digits_are_wanted)
@@ -52,8 +52,8 @@ Test(amount, side_by_side_has_the_same_decimals)
     static const struct {
         double value;
         const char *text;
-    } rows[] = {{5.2521, "5.252"},  {5.29, "5.290"}, {-0.0001, "0.000"},
-                {-0.001, "-0.001"}, {NAN, "-"},      {-INFINITY, "-"}};
+    } rows[] = {{5.2521, "5.252"}, {5.29, "5.290"},  {-0.0001, "0.000"},         {-0.001, "-0.001"},
+                {NAN, "-"},        {-INFINITY, "-"}, {-4.785e298, "-4.785e+298"}};
     for (size_t at = 0; at < sizeof rows / sizeof *rows; at++) {
         char text[AMOUNT_BYTES];
         amount_fixed(rows[at].value, 3, text);
