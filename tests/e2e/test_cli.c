@@ -97,16 +97,18 @@ Test(cli, what_is_no_readable_file_is_refused)
 /* As of `goldthread check <(make-scenario)`: the writer is slower than the reader. */
 Test(cli, a_scenario_may_come_through_a_pipe)
 {
+    enum { HALF = 9 };
+    static const char good[] = GOOD;
     cr_assert_eq(mkfifo("pipe", 0600), 0);
     int fd = open("pipe", O_RDWR | O_CLOEXEC);
     cr_assert_geq(fd, 0);
     pid_t check = start_program("goldthread", "bg", (const char *[]){"check", "pipe", "--json", NULL});
-    cr_assert_eq(write(fd, GOOD, 9), 9);
+    cr_assert_eq(write(fd, good, HALF), HALF);
     for (int waited_ms = 0, left = 1; left > 0;) { /* until it has been read, and more is waited for */
         cr_assert_eq(ioctl(fd, FIONREAD, &left), 0);
         cr_assert(keep_waiting(&waited_ms), "the pipe is not read");
     }
-    cr_assert_eq(write(fd, GOOD + 9, strlen(GOOD) - 9), (ssize_t)strlen(GOOD) - 9);
+    cr_assert_eq(write(fd, good + HALF, sizeof good - 1 - HALF), (ssize_t)sizeof good - 1 - HALF);
     close(fd);
     cr_expect_eq(wait_program(check), 0);
 }
