@@ -39,7 +39,7 @@ static void require_sound(const struct node *node)
             continue;
         }
         fuzz_require(tally->min <= tally->mean && tally->mean <= tally->max);
-        fuzz_require(tally->count < 2 || tally_sd(tally) >= 0 || tally->m2 > DBL_MAX / 2);
+        fuzz_require(tally->count < 2 || tally_sd(tally) >= 0 || tally->m2 < DBL_MIN || tally->m2 > DBL_MAX / 2);
         for (size_t share = 0; share < SHARES; share++) {
             const double one = tally_quantile(node, tally, shares[share]);
             fuzz_require(quantiles[share] == one);
