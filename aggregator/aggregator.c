@@ -153,7 +153,7 @@ static void take_sweep(struct step *step, const struct digest *digest, struct sp
     }
     entry->population = core->decoded.population;
     entry->facts = facts_of(&core->decoded);
-    fold_init(&entry->fold, entry->facts.blocks, entry->facts.first_level);
+    fold_init(&entry->fold, entry->facts.blocks, entry->facts.full_blocks, entry->facts.first_level);
     struct aggregator_effect *effect = emit(step, EFFECT_STORE_SWEEP);
     effect->sweep = *digest;
     effect->population = entry->population;
@@ -798,7 +798,7 @@ bool aggregator_load_sweep(struct aggregator *core, const struct digest *sweep, 
     entry->population = *population;
     entry->result = *result;
     entry->facts = *facts;
-    fold_init(&entry->fold, facts->blocks, facts->first_level);
+    fold_init(&entry->fold, facts->blocks, facts->full_blocks, facts->first_level);
     return true;
 }
 

@@ -28,7 +28,7 @@ static size_t position_of(const struct catalog *catalog, const struct digest *sw
 struct facts facts_of(struct sweep *sweep)
 {
     return (struct facts){.blocks = sweep_block_count(sweep),
-                          .full_blocks = sweep->draws / sweep->draws_per_block,
+                          .full_blocks = sweep_full_block_count(sweep),
                           .first_level = stop_first_level(sweep),
                           .family = sweep_family(sweep),
                           .rule = sweep->stop};

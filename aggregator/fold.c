@@ -43,10 +43,20 @@ static bool is_checkpoint(const struct fold *fold, struct fold_place place)
     return place.index == 0 && place.level >= fold->first_level;
 }
 
+static struct fold_place parent_of(struct fold_place place)
+{
+    return (struct fold_place){.level = place.level + 1, .index = place.index / 2};
+}
+
+static bool is_full(const struct fold *fold, struct fold_place place)
+{
+    return end_of(place) <= fold->full_blocks;
+}
+
 /* A checkpoint and its sibling stay apart until the checkpoint has been looked at. */
 static bool may_merge(const struct fold *fold, struct fold_place place)
 {
-    return place.index > 1 || place.level < fold->ceiling;
+    return is_full(fold, parent_of(place)) && (place.index > 1 || place.level < fold->ceiling);
 }
 
 static bool has_sibling(const struct fold *fold, struct fold_place place)
@@ -60,10 +70,12 @@ static bool has_room(const struct fold *fold, struct fold_place place)
     return fold->count < FOLD_HELD_MAX || (may_merge(fold, place) && has_sibling(fold, place));
 }
 
-void fold_init(struct fold *fold, uint64_t blocks, uint32_t first_level)
+void fold_init(struct fold *fold, uint64_t blocks, uint64_t full_blocks, uint32_t first_level)
 {
     assert(blocks >= 1 && blocks <= FOLD_BLOCKS_MAX);
-    *fold = (struct fold){.blocks = blocks, .first_level = first_level, .ceiling = first_level};
+    assert(full_blocks <= blocks && blocks - full_blocks <= 1);
+    *fold =
+        (struct fold){.blocks = blocks, .full_blocks = full_blocks, .first_level = first_level, .ceiling = first_level};
 }
 
 void fold_free(struct fold *fold)
@@ -98,8 +110,11 @@ static enum message_outcome judge(const struct fold *fold, struct fold_place pla
 enum message_outcome fold_judge(const struct fold *fold, struct fold_place place, const char **why)
 {
     enum message_outcome outcome = judge(fold, place, why);
-    if (outcome != FOLD_NEW || place.index > 0 || place.level <= fold->first_level) return outcome;
-    *why = "the stop rule is to be looked at within these blocks; send them singly";
+    if (outcome != FOLD_NEW) return outcome;
+    if (place.index == 0 && place.level > fold->first_level)
+        *why = "the stop rule is to be looked at within these blocks; send them singly";
+    else if (place.level > 0 && !is_full(fold, place)) *why = "the last block is not full; send these singly";
+    else return FOLD_NEW;
     return FOLD_OVERLAP;
 }
 
@@ -147,17 +162,17 @@ bool fold_take(struct fold *fold, struct fold_place place, struct fold_chain *ch
         assert(chain->count < NODE_LEVEL_MAX);
         chain->absorbed[chain->count++] = fold->held[at];
         take_out(fold, at);
-        place = (struct fold_place){.level = place.level + 1, .index = place.index / 2};
+        place = parent_of(place);
     }
     chain->top = place;
     insert(fold, position_of(fold, fold_first(place)), (struct fold_node){.place = place});
     return true;
 }
 
-/* Siblings that are held both: only a checkpoint is held apart. */
+/* Siblings that are held both: a checkpoint was not looked at, or the last block is not full. */
 static bool may_stand_beside(const struct fold *fold, struct fold_place place)
 {
-    return place.index <= 1 && place.level >= fold->first_level;
+    return (place.index <= 1 && place.level >= fold->first_level) || !is_full(fold, parent_of(place));
 }
 
 bool fold_restore(struct fold *fold, struct fold_place place)
@@ -199,10 +214,10 @@ struct fold_node *fold_go_on(struct fold *fold)
     struct fold_node *node = &fold->held[0];
     struct fold_place place = node->place;
     fold->ceiling++;
-    if (!has_sibling(fold, place)) return NULL;
+    if (!has_sibling(fold, place) || !may_merge(fold, place)) return NULL;
     take_out(fold, 1);
     fold->covered += fold_size(place);
-    *node = (struct fold_node){.place = {.level = place.level + 1, .index = 0}};
+    *node = (struct fold_node){.place = parent_of(place)};
     return node;
 }
 
@@ -258,7 +273,7 @@ bool fold_is_sound(const struct fold *fold)
         struct fold_place place = fold->held[at].place;
         if (!is_inside(fold, place) || fold_first(place) < end) return false;
         bool apart = at == 0 || !equal(fold->held[at - 1].place, sibling_of(place));
-        if (!apart && !(may_stand_beside(fold, place) && !may_merge(fold, place))) return false;
+        if (!apart && may_merge(fold, place)) return false;
         end = end_of(place);
         covered += fold_size(place);
     }

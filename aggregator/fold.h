@@ -3,6 +3,9 @@
  * become their parent at once. The held nodes are the only record: coverage, completeness and the
  * ranges to report follow from them. Payloads are somebody else's.
  *
+ * A last block that is not *full* stays apart from its siblings, so that every other node is one of any longer sweep
+ * of the family too. The root is the same: node_fold() joins the nodes in the same shape.
+ *
  * A sweep with a stop rule has *checkpoints*: its first 2^level blocks, from a first level up. The node of a
  * checkpoint is held apart from its sibling until somebody has looked at it: then it goes on (fold_go_on), or the
  * sweep ends there (fold_stop) and is complete. Since each checkpoint is looked at by itself and in order, the
@@ -32,6 +35,7 @@ struct fold_node {
 
 struct fold {
     uint64_t blocks;        /* of the sweep, 1 to FOLD_BLOCKS_MAX */
+    uint64_t full_blocks;   /* as many, or one less: the last one is not full */
     uint64_t covered;       /* blocks inside held nodes */
     uint32_t first_level;   /* of the checkpoints, or FOLD_NO_RULE */
     uint32_t ceiling;       /* the checkpoint that is to be looked at next, once it is held; at least first_level */
@@ -48,14 +52,14 @@ struct fold_chain {
     struct fold_place top;
 };
 
-/* Nothing held. Asserts that blocks is within its bounds. */
-void fold_init(struct fold *fold, uint64_t blocks, uint32_t first_level);
+/* Nothing held. Asserts that both counts are within their bounds. */
+void fold_init(struct fold *fold, uint64_t blocks, uint64_t full_blocks, uint32_t first_level);
 void fold_free(struct fold *fold);
 
 /* FOLD_NEW: fold_take may follow. FOLD_DUPLICATE: inside a held node, or behind the end of a stopped sweep.
- * FOLD_OVERLAP: it holds a smaller held node, or goes beyond the first checkpoint, or too many nodes wait already,
- * so its blocks must come again singly. FOLD_REFUSED: not a perfect node inside the sweep. `why` then holds a constant
- * string ("" for NEW and DUPLICATE). */
+ * FOLD_OVERLAP: it holds a smaller held node, or goes beyond the first checkpoint, or has a last block that is not
+ * full, or too many nodes wait already, so its blocks must come again singly. FOLD_REFUSED: not a perfect node inside
+ * the sweep. `why` then holds a constant string ("" for NEW and DUPLICATE). */
 enum message_outcome fold_judge(const struct fold *fold, struct fold_place place, const char **why);
 
 /* Whether a node that another sweep holds would be NEW here. ruled: that sweep has the same stop rule, so the
@@ -78,7 +82,7 @@ bool fold_is_at_checkpoint(const struct fold *fold);
 struct fold_place fold_checkpoint(const struct fold *fold);
 
 /* The rule is not met there, so the sweep goes on. The parent of the checkpoint and its sibling, which has taken
- * their place; NULL: the sibling is still to come. */
+ * their place; NULL: the sibling is still to come, or stays apart. */
 struct fold_node *fold_go_on(struct fold *fold);
 
 /* The rule is met there: the sweep is complete, and every node behind is forgotten. */

@@ -45,6 +45,7 @@ struct known { /* a sweep */
     enum sweep_stage stage;
     struct digest sweep, population;
     uint32_t first_level; /* of the stop rule's checkpoints: no part goes beyond the first of them */
+    uint64_t full_blocks; /* a last block that is not full is a part by itself */
     uint64_t used;        /* the step that used it last */
     uint32_t level;       /* of the largest part computed so far ... */
     uint64_t bytes;       /* ... and its size; 0: none yet */
@@ -300,6 +301,7 @@ static void take_sweep(const struct step *step, uint32_t place, struct span byte
     }
     known->population = session->decoded.population;
     known->first_level = stop_first_level(&session->decoded);
+    known->full_blocks = sweep_full_block_count(&session->decoded);
     known->stage = digest_equal(&known->population, &session->built_in) ? STAGE_LOADED : STAGE_WANT_POPULATION;
     struct session_effect *effect = emit(step, SESSION_LOAD_SWEEP);
     effect->place = place;
@@ -343,11 +345,13 @@ static uint32_t level_limit(const struct known *known)
     return level;
 }
 
-/* The largest aligned subtree that begins at the lease's next block. */
+/* The largest aligned subtree of full blocks that begins at the lease's next block, or that block. */
 static uint32_t choose_level(const struct session *session, const struct held *lease)
 {
-    const uint64_t rest = lease->blocks.first + lease->blocks.count - lease->next;
     const struct known *known = &session->sweeps[lease->place];
+    const uint64_t last = lease->blocks.first + lease->blocks.count;
+    const uint64_t end = last < known->full_blocks ? last : known->full_blocks;
+    const uint64_t rest = end > lease->next ? end - lease->next : 0;
     uint32_t limit = level_limit(known), level = 0;
     if (lease->next == 0 && known->first_level < limit) limit = known->first_level;
     while (level < limit && lease->next % (UINT64_C(2) << level) == 0 && UINT64_C(2) << level <= rest) level++;

@@ -206,6 +206,12 @@ static inline bool sweep_has_replicates(const struct sweep *sweep)
     return sweep_spreads_evenly(sweep) && sweep->groups > 1;
 }
 
+/* Blocks of as many draws as one may have: all of the sweep's, or all but the last. */
+static inline uint64_t sweep_full_block_count(const struct sweep *sweep)
+{
+    return sweep->draws / sweep->draws_per_block;
+}
+
 /* Blocks of a sweep: draws / draws_per_block, rounded up. */
 static inline uint64_t sweep_block_count(const struct sweep *sweep)
 {

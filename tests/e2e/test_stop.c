@@ -195,10 +195,11 @@ Test(stop, a_run_with_more_draws_computes_only_the_new_ones)
         long cached;
         const char *rule;
     } rows[] = {
-        {2000, 0, ""},          /* 62 full blocks, and one of 16 draws */
-        {4096, 62, ""},         /* the short one is not taken */
+        {1000, 0, ""},          /* 31 full blocks, and one of 8 draws */
+        {2000, 31, ""},         /* the short one is not taken; 62 full ones, and one of 16 draws */
+        {4096, 62, ""},         /* neither is this */
         {4096, 128, ""},        /* the same again */
-        {1024, 32, ""},         /* a whole node of the first; all of the second are one that is too large */
+        {1024, 32, ""},         /* a whole node of the second; all of the third are one that is too large */
         {4096 + 1024, 128, ""}, /* the largest first */
         {16384, 32, RULE},      /* the first checkpoint, and no node across the next */
     };

@@ -49,7 +49,7 @@ sim_plant(whole_lease broker/broker.c
           100 "which the aggregator does not hold")
 sim_plant(unkept_parked broker/broker.c "if (ledger->parked_changed) emit(step, BROKER_KEEP_PARKED)"
           "if (ledger->parked_changed && ledger->parked_count > 0) emit(step, BROKER_KEEP_PARKED)"
-          400 "parked blocks and has")
+          4000 "parked blocks and has")
 sim_plant(old_tokens broker/lease.c "(seed & SERIAL_FIRST_MASK) + 1" "(seed & 0) + 1" 100 "is lent twice")
 sim_plant(never_lost broker/ledger.c "const bool lost = waited && " "const bool lost = waited && now_ms == 0 && "
           400 "no end in sight")
@@ -75,8 +75,8 @@ sim_plant(forgotten_twin broker/lending.c
           "if (twin != NULL && range_common(blocks, twin->blocks).count > 0) kept = range_common(blocks, twin->blocks);"
           "(void)twin;"
           200 "the broker's state is not sound")
-sim_plant(unchecked aggregator/fold.c "return place.index > 1 || place.level < fold->ceiling;"
-          "return place.level < NODE_LEVEL_MAX || fold->stopped;"
+sim_plant(unchecked aggregator/fold.c "&& (place.index > 1 || place.level < fold->ceiling);"
+          "&& (place.level < NODE_LEVEL_MAX || fold->stopped);"
           40 "the aggregator's state is not sound")
 sim_plant(crossed aggregator/aggregator.c "bool ruled = same_rule(&entry->facts.rule, &from->facts.rule), better = false;"
           "bool ruled = same_rule(&entry->facts.rule, &entry->facts.rule), better = false;"

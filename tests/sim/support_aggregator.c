@@ -75,6 +75,13 @@ static void report_damage(struct aggregator_host *host, const struct digest *swe
               &(struct aggregator_event){.kind = EVENT_DAMAGED, .sweep = *sweep, .place = host->payloads.damaged});
 }
 
+/* Of so many blocks, which may or may not have a last one that is short among them. */
+static bool is_draw_count(const struct sim_sweep *sweep, uint64_t blocks, uint64_t draws)
+{
+    return draws == blocks * NODES_DRAWS ||
+           (sweep->full_blocks < sweep->blocks && draws == (blocks - 1) * NODES_DRAWS + NODES_SHORT);
+}
+
 static void answer_result(struct world *world, const struct aggregator_effect *effect)
 {
     struct aggregator_host *host = &world->aggregator;
@@ -86,7 +93,7 @@ static void answer_result(struct world *world, const struct aggregator_effect *e
         aggregator_message(host->core, effect, &world->out);
         world->out.outcome.blocks = blocks;
         world->out.outcome.draws = root != NULL ? root->draws : 0;
-        if (root != NULL && root->draws != blocks * NODES_DRAWS)
+        if (root != NULL && !is_draw_count(world_sweep(world, &effect->sweep), blocks, root->draws))
             world_fail(world, "the root of %lu blocks holds %lu draws", blocks, root->draws);
         tell_peer(world, &effect->peer);
         node_free(root);

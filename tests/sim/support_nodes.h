@@ -2,6 +2,7 @@
  * the flavour of its sweep and its number. Each perfect node is made once in a process and kept. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bytes.h"
@@ -9,11 +10,15 @@
 
 #define NODES_FLAVOURS  4u
 #define NODES_FIGURES   2u
-#define NODES_DRAWS     16u /* per block */
+#define NODES_DRAWS     16u /* per full block */
+#define NODES_SHORT     5u  /* in a last block that is not full */
 #define NODES_LEVEL_MAX 12u
 
-/* The encoded node (level, index) of a sweep without any disturbance. Borrowed for ever. */
+/* The encoded node (level, index) of a sweep without any disturbance, of full blocks only. Borrowed for ever. */
 struct span nodes_bytes(uint32_t flavour, uint32_t level, uint64_t index);
 
-/* Digest of the root of a sweep of so many blocks: stands for that of its table. */
-struct digest nodes_result(uint32_t flavour, uint64_t blocks);
+/* That of a last block which is not full. */
+struct span nodes_short_bytes(uint32_t flavour, uint64_t block);
+
+/* Digest of the root of a sweep of so many full blocks, and maybe a short one behind: stands for that of its table. */
+struct digest nodes_result(uint32_t flavour, uint64_t full_blocks, bool has_short);

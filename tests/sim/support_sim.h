@@ -64,7 +64,8 @@ struct sim_report {
     uint64_t settled_ms;  /* from the last fault to the end */
     uint64_t patience_ms; /* what that may take at most */
     uint32_t workers, sweep_count;
-    uint64_t sweep_blocks[SIM_SWEEPS_MAX]; /* at which they end: a stop rule may be met */
+    uint64_t sweep_blocks[SIM_SWEEPS_MAX]; /* full ones, at which they end: a stop rule may be met */
+    bool sweep_has_short[SIM_SWEEPS_MAX];  /* and one behind that is not full */
     uint32_t flavours[SIM_SWEEPS_MAX];     /* equal: of one family */
     uint64_t copied;                       /* nodes that sweeps took over from others of their family */
     uint32_t stopped;                      /* sweeps that end early */

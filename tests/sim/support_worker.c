@@ -161,11 +161,11 @@ static void take_computed(struct world *world, uint32_t host)
     event.computed.failed_block = job->index << job->level;
     if (worker->job_failed) {
         event.computed.failure = "out of memory";
-    } else if (((job->index + 1) << job->level) > sweep->blocks) {
-        world_fail(world, "a worker computes beyond the sweep");
+    } else if (((job->index + 1) << job->level) > (job->level > 0 ? sweep->full_blocks : sweep->blocks)) {
+        world_fail(world, "a worker computes beyond the sweep, or a short block with others");
         return;
     } else {
-        worker->parts[job->slot] = nodes_bytes(sweep->flavour, job->level, job->index);
+        worker->parts[job->slot] = world_node(sweep, job->level, job->index);
         worker->part_sweeps[job->slot] = sweep->id;
         event.computed.bytes = worker->parts[job->slot].size;
     }
@@ -197,7 +197,7 @@ static void forge_partial(struct world *world, uint32_t host, const struct sim_s
     out->partial.sweep = sweep->id;
     out->partial.level = other;
     out->partial.index = world_draw(world, 4) == 0 ? world_draw(world, 9000) : index;
-    out->partial.node = nodes_bytes(sweep->flavour, level, index); /* the right figures, maybe of another place */
+    out->partial.node = world_node(sweep, level, index); /* the right figures, maybe of another place */
     if (world_draw(world, 8) == 0) out->partial.node.size /= 2;
     network_send_up(world, host, SLOT_AGGREGATOR, out);
 }

@@ -157,11 +157,17 @@ static void cover(struct world *world, const struct disk_key *key, bool covered)
     sweep->covered_count = covered ? sweep->covered_count + count : sweep->covered_count - count;
 }
 
+struct span world_node(const struct sim_sweep *sweep, uint32_t level, uint64_t index)
+{
+    const bool is_short = level == 0 && index == sweep->full_blocks;
+    return is_short ? nodes_short_bytes(sweep->flavour, index) : nodes_bytes(sweep->flavour, level, index);
+}
+
 static void check_node(struct world *world, const struct disk_row *row)
 {
     const struct sim_sweep *sweep = world_sweep(world, &row->key.id);
     if (world->over || row->damaged) return;
-    if (!same_bytes(buffer_span(&row->value), nodes_bytes(sweep->flavour, (uint32_t)row->key.a, row->key.b)))
+    if (!same_bytes(buffer_span(&row->value), world_node(sweep, (uint32_t)row->key.a, row->key.b)))
         world_fail(world, "the stored node %" PRIu64 "/%" PRIu64 " differs from the undisturbed one", row->key.a,
                    row->key.b);
 }
@@ -627,7 +633,8 @@ static void make_sweep(struct world *world, uint32_t number)
     sweep->years = 1;
     sweep->first_year = 202526;
     sweep->method = DESIGN_RANDOM;
-    sweep->draws = made->blocks * NODES_DRAWS;
+    made->full_blocks = made->blocks - world_draw(world, 2);
+    sweep->draws = made->full_blocks * NODES_DRAWS + (made->blocks - made->full_blocks) * NODES_SHORT;
     sweep->draws_per_block = NODES_DRAWS;
     sweep->levels = 1u << AREA_ENGLAND;
     sweep->parameter_count = 1;
@@ -642,8 +649,10 @@ static void make_sweep(struct world *world, uint32_t number)
     made->plan = (struct plan){.sweep = sweep, .shape.figures = NODES_FIGURES};
     made->covered = calloc(made->blocks, 1);
     if (made->covered == NULL || made->bytes.failed) abort();
-    made->result = nodes_result(made->flavour, made->end);
-    world->report->sweep_blocks[number] = made->end;
+    const bool has_short = made->full_blocks < made->end;
+    made->result = nodes_result(made->flavour, made->end - has_short, has_short);
+    world->report->sweep_blocks[number] = made->end - has_short;
+    world->report->sweep_has_short[number] = has_short;
     world->report->flavours[number] = made->flavour;
     world->report->stopped += made->end < made->blocks;
     world->report->blocks += made->blocks;

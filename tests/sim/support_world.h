@@ -50,6 +50,7 @@ struct sim_sweep {
     struct buffer bytes, population_bytes;
     struct sweep *content; /* owned */
     uint64_t blocks, end;  /* end: where the stop rule is met, else all blocks */
+    uint64_t full_blocks;  /* as many, or one less: the last one is short */
     uint32_t flavour;
     struct plan plan; /* only what payloads look at */
     /* what must be true */
@@ -175,6 +176,9 @@ bool world_dies_here(struct world *world, uint32_t host);
 
 /* NULL: no sweep of this world. */
 struct sim_sweep *world_sweep(struct world *world, const struct digest *id);
+
+/* The encoded node of a sweep without any disturbance. Borrowed for ever. */
+struct span world_node(const struct sim_sweep *sweep, uint32_t level, uint64_t index);
 
 /* How long a commit of this host takes now; and whether it succeeds is the disk's to say. */
 uint64_t world_commit_ms(struct world *world, uint32_t host);

@@ -11,16 +11,16 @@
 /* ---- a naive record: which blocks are in, and which perfect nodes that makes ---- */
 
 struct naive {
-    uint64_t blocks;
+    uint64_t blocks, full_blocks;
     bool in[BLOCKS_MAX];
-    /* A node exists when it was taken whole or both of its halves exist. */
+    /* A node exists when it was taken whole or both of its halves exist and are full. */
     bool exists[LEVELS][BLOCKS_MAX];
 };
 
 static void naive_rise(struct naive *naive)
 {
     for (uint32_t level = 0; level + 1 < LEVELS; level++)
-        for (uint64_t index = 0; (2 * index + 2) << level <= naive->blocks; index++)
+        for (uint64_t index = 0; (2 * index + 2) << level <= naive->full_blocks; index++)
             if (naive->exists[level][2 * index] && naive->exists[level][2 * index + 1])
                 naive->exists[level + 1][index] = true;
 }
@@ -39,7 +39,7 @@ static enum message_outcome naive_take(struct naive *naive, struct fold_place pl
     if (first + size > naive->blocks) return FOLD_REFUSED;
     for (uint64_t block = first; block < first + size; block++) in += naive->in[block];
     if (in == size && naive->exists[place.level][place.index]) return FOLD_DUPLICATE;
-    if (in > 0) return FOLD_OVERLAP;
+    if (in > 0 || (place.level > 0 && first + size > naive->full_blocks)) return FOLD_OVERLAP;
     for (uint64_t block = first; block < first + size; block++) naive->in[block] = true;
     naive_sink(naive, place.level, place.index);
     naive_rise(naive);
@@ -104,10 +104,11 @@ Test(fold, agrees_with_a_bitmap_and_a_naive_merge_in_any_order)
     for (unsigned seed = 1; seed <= 700; seed++) {
         uint64_t state = seed;
         struct naive naive = {.blocks = 1 + seed % BLOCKS_MAX};
+        naive.full_blocks = naive.blocks - seed / BLOCKS_MAX % 2;
         struct fold fold;
         struct fold_chain chain;
         const char *why;
-        fold_init(&fold, naive.blocks, FOLD_NO_RULE);
+        fold_init(&fold, naive.blocks, naive.full_blocks, FOLD_NO_RULE);
         for (size_t arrivals = 0; arrivals < 300 && !fold_is_complete(&fold); arrivals++) {
             struct fold_place place = draw_place(&state, naive.blocks);
             enum message_outcome outcome = fold_judge(&fold, place, &why);
@@ -124,28 +125,31 @@ Test(fold, agrees_with_a_bitmap_and_a_naive_merge_in_any_order)
 
 Test(fold, any_order_ends_in_the_binary_digits_of_the_block_count)
 {
-    for (uint64_t blocks = 1; blocks <= BLOCKS_MAX; blocks++) {
-        uint64_t state = blocks;
-        struct fold fold;
-        struct fold_chain chain;
-        const char *why;
-        fold_init(&fold, blocks, FOLD_NO_RULE);
-        while (!fold_is_complete(&fold)) {
-            struct fold_place place = {.level = 0, .index = draw(&state, (uint32_t)blocks)};
-            if (fold_judge(&fold, place, &why) == FOLD_NEW) cr_assert(fold_take(&fold, place, &chain));
+    for (uint64_t blocks = 1; blocks <= BLOCKS_MAX; blocks++)
+        for (uint64_t full = blocks - 1; full <= blocks; full++) {
+            uint64_t state = blocks;
+            struct fold fold;
+            struct fold_chain chain;
+            const char *why;
+            fold_init(&fold, blocks, full, FOLD_NO_RULE);
+            while (!fold_is_complete(&fold)) {
+                struct fold_place place = {.level = 0, .index = draw(&state, (uint32_t)blocks)};
+                if (fold_judge(&fold, place, &why) == FOLD_NEW) cr_assert(fold_take(&fold, place, &chain));
+            }
+            const size_t digits = (size_t)__builtin_popcountl(full);
+            cr_assert_eq(fold.count, digits + (full < blocks), "%lu of %lu blocks are full", full, blocks);
+            for (size_t at = 1; at < digits; at++)
+                cr_assert_lt(fold.held[at].place.level, fold.held[at - 1].place.level, "%lu of %lu", full, blocks);
+            cr_assert(full == blocks || fold.held[digits].place.level == 0, "the last one stays apart");
+            fold_free(&fold);
         }
-        cr_assert_eq(fold.count, (size_t)__builtin_popcountl(blocks), "%lu blocks", (unsigned long)blocks);
-        for (size_t at = 1; at < fold.count; at++)
-            cr_assert_lt(fold.held[at].place.level, fold.held[at - 1].place.level, "%lu blocks", (unsigned long)blocks);
-        fold_free(&fold);
-    }
 }
 
 Test(fold, the_chain_names_the_siblings_from_low_to_high)
 {
     struct fold fold;
     struct fold_chain chain;
-    fold_init(&fold, 8, FOLD_NO_RULE);
+    fold_init(&fold, 8, 8, FOLD_NO_RULE);
     const struct fold_place order[] = {{2, 1}, {1, 0}, {0, 3}, {0, 2}};
     for (size_t at = 0; at < 4; at++) cr_assert(fold_take(&fold, order[at], &chain));
     const struct fold_place expected[] = {{0, 3}, {1, 0}, {2, 1}};
@@ -164,7 +168,7 @@ Test(fold, places_outside_the_sweep_are_refused_whatever_their_size)
 {
     struct fold fold;
     const char *why;
-    fold_init(&fold, 13, FOLD_NO_RULE);
+    fold_init(&fold, 13, 13, FOLD_NO_RULE);
     const struct fold_place places[] = {{0, 13}, {3, 1},  {4, 0},  {2, 3},          {0, UINT64_MAX}, {40, 0},
                                         {41, 0}, {63, 1}, {64, 0}, {UINT32_MAX, 0}, {1, 6},          {40, UINT64_MAX}};
     for (size_t at = 0; at < sizeof places / sizeof *places; at++)
@@ -179,7 +183,7 @@ Test(fold, the_largest_sweep_is_a_few_nodes)
     struct fold_chain chain;
     struct block_range range;
     const char *why;
-    fold_init(&fold, FOLD_BLOCKS_MAX, FOLD_NO_RULE);
+    fold_init(&fold, FOLD_BLOCKS_MAX, FOLD_BLOCKS_MAX, FOLD_NO_RULE);
     for (uint64_t index = 0; index < 1024; index++) {
         struct fold_place place = {.level = 30, .index = index ^ 0x155};
         cr_assert_eq(fold_judge(&fold, place, &why), FOLD_NEW);
@@ -200,7 +204,7 @@ Test(fold, a_full_record_still_takes_the_blocks_that_shrink_it)
     struct fold fold;
     struct fold_chain chain;
     const char *why;
-    fold_init(&fold, 4 * FOLD_HELD_MAX, FOLD_NO_RULE);
+    fold_init(&fold, 4 * FOLD_HELD_MAX, 4 * FOLD_HELD_MAX, FOLD_NO_RULE);
     for (uint64_t at = 0; at < FOLD_HELD_MAX; at++)
         cr_assert(fold_take(&fold, (struct fold_place){.level = 0, .index = 2 * at}, &chain));
     cr_assert_eq(fold_judge(&fold, (struct fold_place){.level = 0, .index = 2 * FOLD_HELD_MAX}, &why), FOLD_OVERLAP);
@@ -216,7 +220,7 @@ Test(fold, a_full_record_still_takes_the_blocks_that_shrink_it)
 Test(fold, restoring_gives_what_was_held_and_refuses_what_cannot_have_been)
 {
     struct fold fold;
-    fold_init(&fold, 13, FOLD_NO_RULE);
+    fold_init(&fold, 13, 13, FOLD_NO_RULE);
     cr_assert(fold_restore(&fold, (struct fold_place){2, 1}));
     cr_assert(fold_restore(&fold, (struct fold_place){0, 12}));
     cr_assert(fold_restore(&fold, (struct fold_place){0, 1}));
@@ -235,7 +239,7 @@ Test(fold, a_dropped_node_leaves_its_blocks_open)
     struct fold fold;
     struct fold_chain chain;
     const char *why;
-    fold_init(&fold, 8, FOLD_NO_RULE);
+    fold_init(&fold, 8, 8, FOLD_NO_RULE);
     cr_assert(fold_take(&fold, (struct fold_place){1, 1}, &chain));
     cr_assert(fold_take(&fold, (struct fold_place){0, 0}, &chain));
     cr_assert_not(fold_drop(&fold, (struct fold_place){0, 2}), "held only inside a larger node");
@@ -269,7 +273,7 @@ static void look(struct fold *fold, uint64_t met)
 static void reload(struct fold *fold)
 {
     struct fold copy;
-    fold_init(&copy, fold->blocks, fold->first_level);
+    fold_init(&copy, fold->blocks, fold->full_blocks, fold->first_level);
     for (size_t at = fold->count; at-- > 0;) cr_assert(fold_restore(&copy, fold->held[at].place));
     fold_free(fold);
     *fold = copy;
@@ -297,13 +301,15 @@ Test(fold, a_sweep_with_a_rule_ends_at_the_same_block_whatever_comes_first_or_is
     for (unsigned seed = 1; seed <= 600; seed++) {
         uint64_t state = seed, blocks = 1 + seed % BLOCKS_MAX, met = UINT64_C(1) << draw(&state, 9);
         uint32_t first_level = draw(&state, 4);
-        uint64_t end = expected_end(blocks, first_level, met);
+        uint64_t end = expected_end(blocks, first_level, met), full = blocks - draw(&state, 2);
+        uint64_t merging = end < full ? end : full;
         struct fold fold;
-        fold_init(&fold, blocks, first_level);
+        fold_init(&fold, blocks, full, first_level);
         fill_with_checks(&state, &fold, met);
         cr_assert_eq(fold.covered, end, "seed %u", seed);
         cr_assert_eq(fold.stopped, end < blocks, "seed %u", seed);
-        cr_assert_eq(fold.count, (size_t)__builtin_popcountl(end), "seed %u: all that can have merged has", seed);
+        cr_assert_eq(fold.count, (size_t)__builtin_popcountl(merging) + (end - merging),
+                     "seed %u: all that can have merged has", seed);
         fold_free(&fold);
     }
 }
@@ -312,7 +318,7 @@ Test(fold, a_node_beyond_the_first_checkpoint_is_to_come_in_smaller_parts)
 {
     struct fold fold;
     const char *why;
-    fold_init(&fold, 64, 2);
+    fold_init(&fold, 64, 64, 2);
     cr_assert_eq(fold_judge(&fold, (struct fold_place){2, 0}, &why), FOLD_NEW);
     cr_assert_eq(fold_judge(&fold, (struct fold_place){3, 0}, &why), FOLD_OVERLAP);
     cr_assert(strstr(why, "stop rule"), "the reason is given: %s", why);
@@ -324,7 +330,7 @@ Test(fold, a_checkpoint_waits_beside_its_sibling_until_it_is_looked_at)
 {
     struct fold fold;
     struct fold_chain chain;
-    fold_init(&fold, 64, 2);
+    fold_init(&fold, 64, 64, 2);
     cr_assert(fold_take(&fold, (struct fold_place){2, 1}, &chain));
     cr_assert_not(fold_is_at_checkpoint(&fold));
     cr_assert(fold_take(&fold, (struct fold_place){2, 0}, &chain));
@@ -344,7 +350,7 @@ Test(fold, behind_the_end_of_a_stopped_sweep_all_is_as_good_as_held)
     struct fold fold;
     struct fold_chain chain;
     const char *why;
-    fold_init(&fold, 64, 2);
+    fold_init(&fold, 64, 64, 2);
     cr_assert(fold_take(&fold, (struct fold_place){2, 0}, &chain));
     cr_assert(fold_take(&fold, (struct fold_place){0, 9}, &chain));
     fold_stop(&fold);
@@ -363,7 +369,7 @@ Test(fold, a_checkpoint_that_is_the_whole_sweep_is_none)
 {
     struct fold fold;
     struct fold_chain chain;
-    fold_init(&fold, 4, 2);
+    fold_init(&fold, 4, 4, 2);
     cr_assert(fold_take(&fold, (struct fold_place){2, 0}, &chain));
     cr_assert_not(fold_is_at_checkpoint(&fold));
     cr_assert(fold_is_complete(&fold));
