@@ -9,8 +9,11 @@
 #include "bytes.h"
 #include "digest.h"
 
-#define SWEEP_BYTES_MAX       (1u << 20)
-#define SWEEP_ENCODING_LATEST 2 /* version of the encoding that is read here, with all before it */
+#define SWEEP_BYTES_MAX (1u << 20)
+/* Version of the encoding that is read here, with all before it. It stands for what the bytes mean, too: whoever
+ * changes which draws a design makes, or what a block's node holds, raises it, so that blocks of before are never taken
+ * for blocks of the new sweep, in a store or from another worker. */
+#define SWEEP_ENCODING_LATEST 2
 
 /* Appends the encoding. */
 void sweep_encode(const struct sweep *sweep, struct buffer *out);

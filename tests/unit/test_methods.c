@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digest.h"
 #include "distribution.h"
 #include "method.h"
 #include "morris.h"
@@ -15,6 +16,8 @@
 static const char *const names[DESIGN_METHOD_COUNT] = {"point",      "random",          "sobol",  "one at a time",
                                                        "grid",       "latin hypercube", "morris", "saltelli",
                                                        "derivative", "shapley"};
+
+#define KINDS (DISTRIBUTION_KIND_COUNT - 1) /* of distributions that are no fixed value */
 
 static void correlate(struct sweep *sweep, uint32_t left, uint32_t right, double rank)
 {
@@ -30,6 +33,93 @@ static struct sweep *busy_sweep(enum design_method method)
         method == DESIGN_SHAPLEY)
         correlate(sweep, 1, 3, 0.6);
     return sweep;
+}
+
+/* One dimension of each kind of distribution. */
+static struct sweep *varied_sweep(enum design_method method)
+{
+    static const struct distribution kinds[] = {
+        {.kind = DISTRIBUTION_UNIFORM, .low = -1, .high = 3},
+        {.kind = DISTRIBUTION_TRIANGULAR, .low = 0, .mode = 0.05, .high = 0.12},
+        {.kind = DISTRIBUTION_NORMAL, .mean = 2, .sd = 0.5},
+        {.kind = DISTRIBUTION_TRUNCATED_NORMAL, .mean = 0, .sd = 1, .low = -0.5, .high = 2},
+        {.kind = DISTRIBUTION_LOGNORMAL, .median = 3, .sigma = 0.4},
+        {.kind = DISTRIBUTION_BETA, .low = 0.2, .mode = 0.5, .high = 1},
+        {.kind = DISTRIBUTION_DISCRETE, .point_count = 3, .values = {1, 2, 5}, .weights = {1, 2, 1}},
+        {.kind = DISTRIBUTION_LOG_UNIFORM, .low = 0.01, .high = 10},
+        {.kind = DISTRIBUTION_PERT, .low = 0, .mode = 0.3, .high = 1, .weights = {2}},
+        {.kind = DISTRIBUTION_EMPIRICAL, .point_count = 5},
+    };
+    static const double sample[] = {-2, 0, 0.5, 0.75, 9};
+    _Static_assert(sizeof kinds / sizeof *kinds == KINDS, "each but a fixed value");
+    struct sweep *sweep = unit_sweep(method, 2025, KINDS);
+    for (size_t at = 0; at < KINDS; at++) sweep->parameters[at].distribution = kinds[at];
+    memcpy(sweep->pool, sample, sizeof sample);
+    sweep->pool_count = 5;
+    sweep->groups = 4;
+    sweep->quantile_count = 2;
+    sweep->quantiles[0] = 0.05;
+    sweep->quantiles[1] = 0.95;
+    if (method == DESIGN_GRID) sweep->design_levels = 2;
+    if (method == DESIGN_MORRIS) sweep->design_levels = 4;
+    sweep->draws = design_draw_count(sweep) ? design_draw_count(sweep) : 4096;
+    return sweep;
+}
+
+static void digest_lanes(struct digest_state *state, const model_lanes *lanes, size_t count)
+{
+    digest_add(state, (struct span){(const uint8_t *)lanes, count * sizeof *lanes});
+}
+
+/* Every row of the first draws, with what the estimators are told of them. */
+static void digest_draws(const struct sweep *sweep, char hex[DIGEST_HEX_BYTES])
+{
+    struct design *design = sound_design(sweep);
+    const size_t dimensions = design_dimensions(design);
+    struct digest_state state;
+    digest_start(&state);
+    for (uint64_t first = 0; first < sweep->draws && first < 1024; first += MODEL_LANES) {
+        model_lanes values[KINDS], steps[KINDS];
+        uint16_t order[KINDS][MODEL_LANES];
+        for (uint32_t row = 0; row < sweep_rows(sweep); row++) {
+            design_row(design, row, first, values, NULL);
+            digest_lanes(&state, values, sweep->parameter_count);
+        }
+        if (sweep->method == DESIGN_MORRIS || sweep->method == DESIGN_DERIVATIVE) {
+            design_steps(design, first, steps);
+            digest_lanes(&state, steps, dimensions);
+        }
+        if (sweep->method != DESIGN_MORRIS && sweep->method != DESIGN_SHAPLEY) continue;
+        design_order(design, first, order);
+        digest_add(&state, (struct span){(const uint8_t *)order, dimensions * sizeof *order});
+    }
+    const struct digest digest = digest_end(&state);
+    digest_to_hex(&digest, hex);
+    design_free(design);
+}
+
+/* A sweep's identity stands for its bits, on whatever worker and in whatever store of whatever age. Who changes a draw
+ * here changes what stored blocks mean: that needs another SWEEP_ENCODING_LATEST (sweep_codec.h). */
+Test(methods, the_draws_of_an_encoding_are_these_for_ever)
+{
+    static const char *const digests[DESIGN_METHOD_COUNT] = {
+        [DESIGN_RANDOM] = "f32c91254d7ad97544551e70a43a1a1d242d07df3df5f72754fee4c763e3aa68",
+        [DESIGN_SOBOL] = "b1f78d0873b9148a31b0fd06083bcef8c896d90b58f570ac9fb7745d681fe75d",
+        [DESIGN_ONE_AT_A_TIME] = "f7cf223cdd91cc5cef51ac08f6111187b2ed771ae06427965630dd902d4c686c",
+        [DESIGN_GRID] = "9b649c0acdc075444f7bc32eee9b4e3e7427c7a86f63cfee5d8ebd06c36d0a46",
+        [DESIGN_LATIN_HYPERCUBE] = "32b41277f4c3698b5952bff569517a5d6f0bb12e421b0a29cfa302724a78697b",
+        [DESIGN_MORRIS] = "245037ec2b08fb18f37fab5ee72b525dffc2b57af916a9b1aeeef3eccc536cde",
+        [DESIGN_SALTELLI] = "6bcb7c6f40d1b1fe1cdfa252a1d7702e7ec985fb0916583e2e8966dca969e235",
+        [DESIGN_DERIVATIVE] = "a346106d1f66c9f29a8ee65b4c1c7ac2d59c17accfcc6cb4adfc2f49a7fa2a86",
+        [DESIGN_SHAPLEY] = "49e667b08e2d17e39f0b53822aeb6c76c59185d3a9bf2b3099ee7e9bc101a416",
+    };
+    for (enum design_method method = DESIGN_RANDOM; method < DESIGN_METHOD_COUNT; method++) {
+        struct sweep *sweep = varied_sweep(method);
+        char hex[DIGEST_HEX_BYTES];
+        digest_draws(sweep, hex);
+        cr_expect_str_eq(hex, digests[method], "%s: %s", names[method], hex);
+        free(sweep);
+    }
 }
 
 /* Values, shares, orders and steps of a draw are the same from any batch, so from any block in any order. */
