@@ -439,6 +439,7 @@ static struct servers start_servers(void)
     servers.worker =
         start_program("goldthread-worker", "worker",
                       (const char *[]){"--broker", servers.broker_endpoint, "--follow-parent", parent, NULL});
+    wait_until_said("worker", "started"); /* from now on it ends in good order when told to */
     return servers;
 }
 

@@ -380,6 +380,7 @@ static void start_worker(struct cluster *cluster)
 {
     const char *const words[] = {"--broker", cluster->broker, "--name", "the worker", NULL};
     cluster->pids[2] = start_program("goldthread-worker", "worker", words);
+    wait_until_said("worker", "started"); /* from now on it ends in good order when told to */
 }
 
 static void wait_for(const char *address, const char *name, double value)

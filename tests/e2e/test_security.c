@@ -27,8 +27,11 @@ struct servers {
 
 static pid_t start_worker(const struct servers *servers, const char *keys, const char *name)
 {
-    return start_program("goldthread-worker", name,
-                         CASE("--broker", servers->broker, "--follow-parent", servers->parent, "--keys", keys));
+    const pid_t pid =
+        start_program("goldthread-worker", name,
+                      CASE("--broker", servers->broker, "--follow-parent", servers->parent, "--keys", keys));
+    wait_until_said(name, "started"); /* from now on it ends in good order when told to */
+    return pid;
 }
 
 /* The broker takes its keys from a configuration file, the aggregator from its flag. lease_ms: a worker that is silent
