@@ -216,7 +216,7 @@ static enum socket_result tell_store(struct server *server)
 {
     server->out.kind = MESSAGE_STORE;
     server->out.store.store = store_identity(server->store);
-    server->out.store.commits = store_commits_told(server->store);
+    server->out.store.commits = store_commits(server->store);
     return send_broker(server);
 }
 
@@ -536,11 +536,9 @@ static void take_broker_store(struct server *server)
     struct witness *witness = store_witness(server->store);
     const struct witness before = *witness;
     enum witness_verdict verdict = witness_take(witness, server->in.store.store, server->in.store.commits);
-    const bool met = store_meet(server->store); /* it answers what it was told since this store was opened */
-    if (verdict == WITNESS_ONWARD && !met) return;
+    if (verdict == WITNESS_ONWARD) return;
     check_store(server, store_keep_witness(server->store) && store_commit(server->store), "commit");
-    if (met) tell_store(server);
-    if (verdict == WITNESS_FIRST || verdict == WITNESS_ONWARD) return;
+    if (verdict == WITNESS_FIRST) return;
     log_event(LOG_ERROR, verdict == WITNESS_BACK ? "broker-store-went-back" : "broker-store-replaced",
               "store=%016" PRIx64 " commits=%" PRIu64 " known_store=%016" PRIx64 " known_commits=%" PRIu64
               " hint=\"submit again what it no longer lists: what is done of it is kept here\"",

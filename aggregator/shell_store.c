@@ -33,8 +33,6 @@ struct store {
     bool population_checked, checked_held; /* while loading: what is known of population `checked` */
     struct digest checked;
     uint64_t identity, commits;
-    uint64_t unmet_commits;          /* when it was first opened since the broker was met */
-    bool met, unmet_kept;            /* since it was opened; whether a row says that it was not met */
     struct witness witness, written; /* of the broker's journal: as it is now, and as it is on disk */
     char why[STORE_WHY_BYTES];
 };
@@ -53,9 +51,7 @@ static const char identity_schema[] =
     "CREATE TABLE IF NOT EXISTS identity(one INTEGER PRIMARY KEY CHECK(one = 1), store INTEGER NOT NULL,"
     " checksum BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS peer(one INTEGER PRIMARY KEY CHECK(one = 1), store INTEGER NOT NULL,"
-    " commits INTEGER NOT NULL, checksum BLOB NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS unmet(one INTEGER PRIMARY KEY CHECK(one = 1), commits INTEGER NOT NULL,"
-    " checksum BLOB NOT NULL);";
+    " commits INTEGER NOT NULL, checksum BLOB NOT NULL);";
 
 /* ---- SQLite, a little shorter ---- */
 
@@ -239,14 +235,6 @@ static struct digest peer_checksum(const struct witness *witness)
     return sum_end(&sum);
 }
 
-static struct digest unmet_checksum(uint64_t commits)
-{
-    struct sum sum = {0};
-    sum_add(&sum, "unmet", 5);
-    sum_number(&sum, commits);
-    return sum_end(&sum);
-}
-
 static void name_row(char key[KEY_BYTES], const char *table, const struct digest *digest)
 {
     char hex[DIGEST_HEX_BYTES];
@@ -370,44 +358,13 @@ static bool read_peer(struct store *store)
     return read;
 }
 
-/* The row is there from the first commit after the store was opened until the broker is met. */
-static bool write_unmet(struct store *store)
-{
-    if (store->met) return execute(store, "DELETE FROM unmet", "note that the broker was met");
-    struct digest checksum = unmet_checksum(store->unmet_commits);
-    sqlite3_stmt *statement = prepare(store, "INSERT OR REPLACE INTO unmet VALUES(1, ?1, ?2)");
-    bind_number(statement, 1, store->unmet_commits);
-    bind_digest(statement, 2, &checksum);
-    return run(store, statement, "note that the broker was not met");
-}
-
-/* A damaged row tells nothing: the commits that are there now are told. */
-static bool read_unmet(struct store *store)
-{
-    sqlite3_stmt *statement = prepare(store, "SELECT commits, checksum FROM unmet");
-    if (!statement && store->inspecting) return true; /* a store that this version has not opened yet */
-    int stepped = statement ? sqlite3_step(statement) : SQLITE_ERROR;
-    struct digest stored, actual;
-    store->unmet_commits = store->commits;
-    if (stepped == SQLITE_ROW) {
-        uint64_t commits = (uint64_t)sqlite3_column_int64(statement, 0);
-        actual = unmet_checksum(commits);
-        store->unmet_kept = column_digest(statement, 1, &stored) && digest_equal(&stored, &actual);
-        if (store->unmet_kept) store->unmet_commits = commits;
-        else store->identity_damaged = true;
-    }
-    bool read = stepped == SQLITE_ROW || stepped == SQLITE_DONE || complain(store, "read when the broker was met");
-    sqlite3_finalize(statement);
-    return read;
-}
-
 /* A store without an identity, or with a damaged one, gets another: the broker takes it for replaced, and
  * asks what is there. */
 static bool open_identity(struct store *store)
 {
     bool there;
     if (!store->inspecting && !execute(store, identity_schema, "make the tables")) return false;
-    if (!read_identity(store, &there) || !read_peer(store) || !read_unmet(store)) return false;
+    if (!read_identity(store, &there) || !read_peer(store)) return false;
     if (there || store->inspecting) return true;
     if (getrandom(&store->identity, sizeof store->identity, 0) != (ssize_t)sizeof store->identity) return false;
     return write_identity(store) && store_commit(store);
@@ -590,10 +547,8 @@ bool store_commit(struct store *store)
 {
     if (!store->changing) return true;
     if (!witness_equal(&store->witness, &store->written) && !write_peer(store)) return false;
-    if (store->unmet_kept == store->met && !write_unmet(store)) return false;
     if (!write_counter(store, store->commits + 1) || !execute(store, "COMMIT", "commit")) return false;
     store->written = store->witness;
-    store->unmet_kept = !store->met;
     store->changing = false;
     store->commits++;
     return true;
@@ -602,17 +557,6 @@ bool store_commit(struct store *store)
 uint64_t store_commits(const struct store *store)
 {
     return store->commits;
-}
-
-uint64_t store_commits_told(const struct store *store)
-{
-    return store->met && !store->unmet_kept ? store->commits : store->unmet_commits;
-}
-
-bool store_meet(struct store *store)
-{
-    store->met = true;
-    return store->unmet_kept;
 }
 
 uint64_t store_identity(const struct store *store)

@@ -56,12 +56,6 @@ bool store_set_aside_node(struct store *store, const struct digest *sweep, struc
 bool store_commit(struct store *store);
 uint64_t store_commits(const struct store *store); /* ever made to this store */
 
-/* What the broker is told of them. Until it has been met, those that were there when the store was first opened since
- * the last time: a copy that was put back has fewer than the broker knows of, however many it has made since.
- * store_meet: the broker has heard that; true: the next commit says so on disk, and all are told from then on. */
-uint64_t store_commits_told(const struct store *store);
-bool store_meet(struct store *store);
-
 uint64_t store_identity(const struct store *store); /* drawn at random when it was made */
 
 /* What is known of the broker's journal. What the caller changes is written with the next commit;

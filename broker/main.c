@@ -46,7 +46,6 @@ struct shell {
     struct traffic traffic;
     struct histogram commits;
     int stop_fd;
-    struct peer told;       /* the aggregator that was told last how far the journal is */
     bool urgent;            /* something was kept that must be on disk before the next send */
     uint64_t commit_due_ms; /* when finished blocks are to be committed at the latest */
     bool unread;            /* the last turn left messages that had arrived */
@@ -296,19 +295,8 @@ static void refuse(struct shell *shell, const struct socket_id *from, const char
     send_out(shell, from); /* whoever cannot be told does not know the protocol either */
 }
 
-static bool answer_store(struct shell *shell, const struct socket_id *from)
-{
-    const struct peer peer = peer_of(from);
-    if (peer_equal(&shell->told, &peer) && !journal_meet(shell->journal)) return false;
-    shell->outgoing.kind = MESSAGE_STORE;
-    shell->outgoing.store.store = journal_store(shell->journal);
-    shell->outgoing.store.commits = journal_commits_told(shell->journal);
-    if (send_out(shell, from) == SOCKET_OK) shell->told = peer; /* else with the next heartbeat */
-    return true;
-}
-
 /* The aggregator says how far its store is: it may have lost what it acknowledged. It is told the same of
- * the journal once what follows from that is on disk, and when it speaks again it has heard. */
+ * the journal. */
 static bool take_store(struct shell *shell, const struct socket_id *from)
 {
     const struct peer peer = peer_of(from);
@@ -317,7 +305,11 @@ static bool take_store(struct shell *shell, const struct socket_id *from)
     struct witness *witness = journal_witness(shell->journal);
     const struct witness before = *witness;
     const enum witness_verdict verdict = witness_take(witness, store, commits);
-    if (verdict == WITNESS_ONWARD) return answer_store(shell, from);
+    shell->outgoing.kind = MESSAGE_STORE;
+    shell->outgoing.store.store = journal_store(shell->journal);
+    shell->outgoing.store.commits = journal_commits(shell->journal);
+    send_out(shell, from); /* told again with the next heartbeat */
+    if (verdict == WITNESS_ONWARD) return true;
     shell->urgent = true;
     if (!journal_keep_witness(shell->journal)) return false;
     if (verdict == WITNESS_FIRST) return true;

@@ -16,12 +16,11 @@
 #include "net/process.h"
 #include "pack.h"
 
-#define PATH_BYTES      4096
-#define CHECK_BYTES     8
-#define BUSY_MS         2000
-#define LINE_BYTES      512
-#define JOURNAL_FORMAT  1
-#define WITNESS_NUMBERS 4
+#define PATH_BYTES     4096
+#define CHECK_BYTES    8
+#define BUSY_MS        2000
+#define LINE_BYTES     512
+#define JOURNAL_FORMAT 1
 
 enum statement {
     PUT_SWEEP,
@@ -115,8 +114,6 @@ struct journal {
     struct buffer item; /* the item asked for last: many workers ask for the same */
     struct digest item_digest;
     uint64_t store, commits;
-    uint64_t unmet_commits; /* when it was first opened since the aggregator was met */
-    bool met, unmet_kept;   /* since it was opened; whether the row says that it was not met */
     struct witness witness;
     bool identity_read;
     size_t damages;
@@ -253,9 +250,7 @@ static struct check check_done(const struct digest *id, struct block_range block
     return check_of(&content);
 }
 
-/* unmet_commits: NULL when the aggregator was met. */
-static struct check check_store(uint64_t store, uint64_t commits, const struct witness *witness,
-                                const uint64_t *unmet_commits)
+static struct check check_store(uint64_t store, uint64_t commits, const struct witness *witness)
 {
     struct buffer content = {0};
     pack_string(&content, "store");
@@ -264,7 +259,6 @@ static struct check check_store(uint64_t store, uint64_t commits, const struct w
     pack_bool(&content, witness->known);
     pack_uint(&content, witness->store);
     pack_uint(&content, witness->commits);
-    if (unmet_commits != NULL) pack_uint(&content, *unmet_commits);
     return check_of(&content);
 }
 
@@ -300,20 +294,16 @@ static bool run(sqlite3_stmt *statement)
 
 /* Keeping */
 
-/* The row that says which store this is, how often it was committed, and what is known of the aggregator's: three
- * numbers, and a fourth until the aggregator is met. */
+/* The row that says which store this is, how often it was committed, and what is known of the aggregator's. */
 static bool put_identity(struct journal *journal, uint64_t commits)
 {
     sqlite3_stmt *put = journal->statements[PUT_STORE];
-    uint64_t witness[WITNESS_NUMBERS] = {journal->witness.known, journal->witness.store, journal->witness.commits,
-                                         journal->unmet_commits};
-    const size_t count = journal->met ? WITNESS_NUMBERS - 1 : WITNESS_NUMBERS;
-    const struct check check =
-        check_store(journal->store, commits, &journal->witness, journal->met ? NULL : &journal->unmet_commits);
-    for (size_t at = 0; at < count; at++) witness[at] = htobe64(witness[at]);
+    uint64_t witness[3] = {journal->witness.known, journal->witness.store, journal->witness.commits};
+    const struct check check = check_store(journal->store, commits, &journal->witness);
+    for (size_t at = 0; at < 3; at++) witness[at] = htobe64(witness[at]);
     return bind_number(put, 1, journal->store) && bind_number(put, 2, commits) &&
-           bind_bytes(put, 3, witness, count * sizeof *witness) &&
-           bind_bytes(put, 4, check.bytes, sizeof check.bytes) && run(put);
+           bind_bytes(put, 3, witness, sizeof witness) && bind_bytes(put, 4, check.bytes, sizeof check.bytes) &&
+           run(put);
 }
 
 static bool put_sweep(struct journal *journal, const struct ledger *ledger, const struct broker_effect *effect)
@@ -488,7 +478,6 @@ bool journal_commit(struct journal *journal)
     if (sqlite3_exec(journal->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) return false;
     journal->open = false;
     journal->commits++;
-    journal->unmet_kept = !journal->met;
     return true;
 }
 
@@ -505,17 +494,6 @@ uint64_t journal_store(const struct journal *journal)
 uint64_t journal_commits(const struct journal *journal)
 {
     return journal->commits;
-}
-
-uint64_t journal_commits_told(const struct journal *journal)
-{
-    return journal->met && !journal->unmet_kept ? journal->commits : journal->unmet_commits;
-}
-
-bool journal_meet(struct journal *journal)
-{
-    journal->met = true;
-    return !journal->unmet_kept || begin(journal);
 }
 
 struct witness *journal_witness(struct journal *journal)
@@ -680,20 +658,15 @@ static bool for_each_row(struct journal *journal, enum statement which,
 
 static void restore_identity(struct journal *journal, sqlite3_stmt *row, struct broker *broker)
 {
-    uint64_t witness[WITNESS_NUMBERS] = {0};
+    uint64_t witness[3] = {0};
     const struct span bytes = column_bytes(row, 2);
-    const bool unmet = bytes.size == sizeof witness, whole = unmet || bytes.size == sizeof witness - sizeof *witness;
     (void)broker;
     journal->store = (uint64_t)sqlite3_column_int64(row, 0);
     journal->commits = (uint64_t)sqlite3_column_int64(row, 1);
-    if (whole) memcpy(witness, bytes.data, bytes.size);
-    const uint64_t unmet_commits = be64toh(witness[3]);
-    journal->unmet_commits = unmet ? unmet_commits : journal->commits;
-    journal->unmet_kept = unmet;
+    if (bytes.size == sizeof witness) memcpy(witness, bytes.data, sizeof witness);
     journal->witness = (struct witness){be64toh(witness[0]) != 0, be64toh(witness[1]), be64toh(witness[2])};
-    journal->identity_read = whole && column_agrees(row, 3,
-                                                    check_store(journal->store, journal->commits, &journal->witness,
-                                                                unmet ? &unmet_commits : NULL));
+    journal->identity_read = bytes.size == sizeof witness &&
+                             column_agrees(row, 3, check_store(journal->store, journal->commits, &journal->witness));
     if (!journal->identity_read) report_damage(journal, "store", NULL, -1, "the checksum does not agree");
 }
 
@@ -703,7 +676,7 @@ static bool open_identity(struct journal *journal)
     if (!for_each_row(journal, GET_STORE, restore_identity, NULL)) return false;
     if (journal->identity_read) return true;
     journal->witness = (struct witness){0};
-    journal->commits = journal->unmet_commits = 0;
+    journal->commits = 0;
     return getrandom(&journal->store, sizeof journal->store, 0) == (ssize_t)sizeof journal->store && begin(journal) &&
            journal_commit(journal);
 }

@@ -34,13 +34,6 @@ bool journal_commit(struct journal *journal);
 uint64_t journal_store(const struct journal *journal);
 uint64_t journal_commits(const struct journal *journal);
 
-/* What the aggregator is told of them. Until it has been met, those that were there when the journal was first opened
- * since the last time: a copy that was put back has fewer than the aggregator knows of, however many it has made
- * since. journal_meet: the aggregator has heard that, and the next commit says so on disk; all are told from then on.
- * False: the disk refused. */
-uint64_t journal_commits_told(const struct journal *journal);
-bool journal_meet(struct journal *journal);
-
 /* What is known of the aggregator's store. What the caller changes is written with the next commit;
  * journal_keep_witness makes sure that there is one. False: the disk refused. */
 struct witness *journal_witness(struct journal *journal);

@@ -256,8 +256,6 @@ static void serve_as_broker(struct stage *stage)
             break;
         case MESSAGE_STORE:
             stage->store_commits = stage->message->store.commits;
-            *stage->message = (struct message){.kind = MESSAGE_STORE, .store = {1, 1}};
-            socket_send(stage->broker, &from, stage->message);
             break;
         default:
             break;
