@@ -291,17 +291,18 @@ static const char *aggregator_page(struct aggregator_snapshot *snapshot, struct 
     return (const char *)out->data;
 }
 
+/* Of a sweep without a rule and a family. */
+#define PLAIN_FACTS(count) (&(struct facts){.blocks = (count), .full_blocks = (count), .first_level = FOLD_NO_RULE})
+
 Test(aggregator_metrics, pages_tell_what_is_held)
 {
     struct aggregator_snapshot *snapshot = calloc(1, sizeof *snapshot);
     struct aggregator *core = aggregator_new(&(struct aggregator_config){.name = "a"});
     const struct digest one = {{1}}, two = {{2}}, none = {{0}};
     struct buffer out = {0};
-    cr_assert(aggregator_load_sweep(core, &one, &(struct facts){.blocks = 8, .first_level = FOLD_NO_RULE}, &none, true,
-                                    &two));
+    cr_assert(aggregator_load_sweep(core, &one, PLAIN_FACTS(8), &none, true, &two));
     cr_assert(aggregator_load_node(core, &one, (struct fold_place){3, 0}));
-    cr_assert(aggregator_load_sweep(core, &two, &(struct facts){.blocks = 100, .first_level = FOLD_NO_RULE}, &none,
-                                    true, &none));
+    cr_assert(aggregator_load_sweep(core, &two, PLAIN_FACTS(100), &none, true, &none));
     cr_assert(aggregator_load_node(core, &two, (struct fold_place){4, 0}));
     cr_assert(aggregator_load_node(core, &two, (struct fold_place){0, 20}));
     aggregator_observe(core, snapshot);
