@@ -60,7 +60,7 @@ static bool take(void *context, const struct estimate_row *row)
     struct drivers *drivers = context;
     struct finding *finding = &drivers->findings[row->target];
     struct driver driver = {row->dimension, row->value, row->low, row->high};
-    if (strcmp(row->index, "mean") == 0) finding->mean = driver;
+    if (strcmp(row->index, "mean") == 0) finding->mean = driver, finding->summed = row->n;
     if (!drivers->index) return true;
     if (row->dimension == (int)drivers->plan->study.dimensions) take_floor(drivers, finding, row);
     else if (strcmp(row->index, drivers->index) == 0) rank(finding, driver);
@@ -275,7 +275,7 @@ static void write_verdict(const struct drivers *drivers, const struct finding *f
     word_print(out, "  mean %.100s%s%s", mean, *unit.name ? " " : "", unit.name);
     if (isnan(of->low))
         word_print(out, ", of which no interval can be given: %s\n",
-                   drivers->plan->study.groups < 2 ? "fewer than two replicates" : "values of 1e140 and more");
+                   finding->summed < finding->defined ? "values of 1e140 and more" : "fewer than two replicates");
     else if (strcmp(low, high) == 0) word_print(out, "\n");
     else word_print(out, " (%.4g %% interval %.100s to %.100s)\n", 100 * drivers->confidence, low, high);
     if (isnan(half_width)) return;

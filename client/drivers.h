@@ -29,6 +29,7 @@ struct finding {
     struct driver floor;            /* of the dummy; dimension -1: there is none */
     const char *floor_index;
     uint64_t defined;   /* draws in which the figure is; all else is about these */
+    uint64_t summed;    /* of these, draws that the interval of the mean is from */
     struct driver mean; /* its dimension says nothing; value NaN: the design has none */
 };
 

@@ -193,6 +193,10 @@ Test(drivers, a_mean_of_one_replicate_has_no_interval_and_says_so)
     find();
     cr_expect_not_null(strstr(text(), "fewer than two replicates"), "%s", text());
     cr_expect_null(strstr(text(), "nan"), "%s", text());
+    close_all();
+    prepare(DESIGN_SOBOL, MODEL_LANES); /* which are all of the first of its replicates */
+    find();
+    cr_expect_not_null(strstr(text(), "fewer than two replicates"), "%s", text());
 }
 
 Test(drivers, failed_runs_are_placed_in_values_of_the_parameter)
