@@ -26,6 +26,7 @@ bool database_make_folder(const char *path)
         errno = ENAMETOOLONG;
         return false;
     }
+    for (size_t end = strlen(part); end > 1 && part[end - 1] == '/';) part[--end] = 0; /* a folder, not one above it */
     for (char *slash = part + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
         *slash = 0;
         if (mkdir(part, 0777) != 0 && errno != EEXIST) return false;

@@ -177,6 +177,21 @@ Test(journal, what_was_committed_is_there_after_a_kill)
     close_bench(bench);
 }
 
+Test(journal, a_folder_that_is_named_with_slashes_at_its_end_is_its_owners_alone_too)
+{
+    struct bench *bench = open_bench();
+    char folder[80], why[256];
+    struct stat info;
+    umask(022);
+    snprintf(folder, sizeof folder, "%s/above/state//", bench->directory);
+    struct journal *journal = journal_open(folder, why, sizeof why);
+    cr_assert_not_null(journal, "%s", why);
+    journal_close(journal);
+    cr_assert_eq(stat(folder, &info), 0);
+    cr_expect_eq(info.st_mode & 0777, 0700);
+    close_bench(bench);
+}
+
 Test(journal, ranges_are_kept_merged)
 {
     struct bench *bench = open_bench();
