@@ -103,6 +103,16 @@ static bool somebody_is_fit(const struct step *step, const struct ledger *ledger
     return false;
 }
 
+/* Whether programs are here that read this sweep; if not, nothing waits for it. */
+static bool is_read(const struct step *step, const struct ledger *ledger)
+{
+    const struct worker *worker = roster_first(&step->broker->roster);
+    if (!lending_aggregator_reads(step->broker, ledger)) return false;
+    for (; worker != NULL; worker = roster_next(&step->broker->roster, worker))
+        if (!worker->draining && lending_worker_reads(worker, ledger)) return true;
+    return false;
+}
+
 /* Whether blocks of this sweep are not for this worker. Where nobody is fit somebody has to try, so that the
  * sweep fails and says why; what cannot be read waits for newer programs. */
 static bool is_unfit(const struct step *step, const struct worker *worker, const struct ledger *ledger)
@@ -277,7 +287,7 @@ static void lend_suspects_of(const struct step *step, uint32_t sweep)
         uint64_t block;
         while (has_room(step) && ledger_suspect(ledger, fault, step->now_ms, &block)) {
             struct worker *worker = choose_for(step, ledger, fault);
-            broker->suspect_waits |= worker == NULL;
+            broker->suspect_waits |= worker == NULL && is_read(step, ledger);
             if (worker == NULL || !ledger_take_suspect(ledger, block)) break;
             roster_set_alone(&broker->roster, worker);
             lend(step, worker, sweep, (struct block_range){block, 1});

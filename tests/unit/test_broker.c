@@ -945,6 +945,27 @@ Test(broker, what_nobody_reads_waits_and_is_not_parked)
     close_bench(bench);
 }
 
+Test(broker, a_suspect_that_nobody_reads_keeps_nobody_from_other_work)
+{
+    struct bench *bench = open_bench();
+    bench->keep_draws = true;
+    submit(bench, "s", 1);
+    bench->encoding = 2;
+    hello(bench, one, ROLE_WORKER, "w1", 1);
+    const struct broker_effect lease = lease_to(bench, one);
+    failed(bench, one, lease.send.lease.token, lease.send.lease.blocks, CAUSE_ERROR);
+    bench->message.kind = MESSAGE_GOODBYE;
+    deliver(bench, one);
+    wait_out_backoff(bench);
+    bench->keep_draws = false;
+    bench->encoding = 0;
+    submit(bench, "plain", 1000);
+    hello(bench, two, ROLE_WORKER, "w2", 2);
+    heartbeat(bench, two, WORKER_LEASES, 0, NULL);
+    cr_assert_eq(roster_of_name(&bench->broker->roster, "w2")->lease_count, WORKER_LEASES);
+    close_bench(bench);
+}
+
 Test(broker, blocks_for_which_nobody_is_fit_are_parked_with_the_reason_and_tried_again_by_order)
 {
     struct bench *bench = open_bench();
