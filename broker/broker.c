@@ -137,20 +137,26 @@ static bool name_is_anothers(const struct step *step, const char *name)
     return worker != NULL && !same_text(worker->holder, step->holder);
 }
 
-/* A start of the program that another one of its name took for gone, and which speaks again: two workers share
+/* A start of the program that another one of its name took for gone, and which speaks again: several workers share
  * the name. The one that is here keeps it, or they would take each other's leases for ever. */
 static bool is_back(const struct step *step, const char *name, uint64_t instance)
 {
     const struct worker *worker = roster_of_name(&step->broker->roster, name);
-    return worker != NULL && worker->instance != instance && worker->replaced == instance;
+    if (worker == NULL || worker->instance == instance) return false;
+    for (uint32_t at = 0; at < WORKER_REPLACED; at++)
+        if (worker->replaced[at] == instance) return true;
+    return false;
 }
 
-/* The worker of that name if it is the same start of the program; an earlier start is dismissed, and *replaced. */
-static struct worker *find_same_start(const struct step *step, const char *name, uint64_t instance, uint64_t *replaced)
+/* The worker of that name if it is the same start of the program; an earlier start is dismissed, and the
+ * first of those replaced. */
+static struct worker *find_same_start(const struct step *step, const char *name, uint64_t instance,
+                                      uint64_t replaced[WORKER_REPLACED])
 {
     struct worker *worker = roster_of_name(&step->broker->roster, name);
     if (worker == NULL || worker->instance == instance) return worker;
-    *replaced = worker->instance;
+    replaced[0] = worker->instance;
+    memcpy(replaced + 1, worker->replaced, (WORKER_REPLACED - 1) * sizeof *replaced);
     dismiss(step, worker, NOTE_WORKER_LOST);
     return NULL;
 }
@@ -174,8 +180,8 @@ static void greet_worker(const struct step *step, const struct message *message)
         answer_error(step, ERROR_REFUSED, "another worker has this name: give each a --name of its own");
         return;
     }
-    uint64_t replaced = 0;
-    struct worker *worker = find_same_start(step, name, instance, &replaced);
+    uint64_t replaced[WORKER_REPLACED] = {0};
+    struct worker *worker = find_same_start(step, name, instance, replaced);
     struct worker *other = roster_of_peer(roster, &step->from);
     if (other != NULL && other != worker) dismiss(step, other, NOTE_WORKER_LEFT); /* the socket changed its name */
     if (worker == NULL) {
@@ -184,7 +190,7 @@ static void greet_worker(const struct step *step, const struct message *message)
             answer_error(step, ERROR_REFUSED, "too many workers");
             return;
         }
-        worker->replaced = replaced;
+        memcpy(worker->replaced, replaced, sizeof replaced);
         memcpy(worker->holder, step->holder, strnlen(step->holder, sizeof worker->holder - 1));
         note_name(step, NOTE_WORKER_JOINED, name);
         step->broker->counters.workers_joined++;

@@ -10,9 +10,10 @@
 #include "message.h"
 #include "meter.h"
 
-#define WORKERS_MAX   16384u
-#define WORKER_LEASES 2u /* one being computed, one waiting */
-#define PEER_BYTES    32
+#define WORKERS_MAX     16384u
+#define WORKER_LEASES   2u  /* one being computed, one waiting */
+#define WORKER_REPLACED 16u /* earlier starts that it is told from */
+#define PEER_BYTES      32
 
 struct peer {     /* a socket at the other end; its bytes mean nothing here */
     uint8_t size; /* 0: nobody */
@@ -32,16 +33,16 @@ bool peer_equal(const struct peer *a, const struct peer *b);
 struct worker {
     struct peer peer; /* nobody: a free slot */
     char name[MESSAGE_NAME_BYTES];
-    char holder[MESSAGE_NAME_BYTES]; /* the name of its key; empty: it needs none */
-    uint64_t instance;               /* a new one for every start of the program */
-    uint64_t replaced;               /* the instance that it took the name from; 0: it was free */
-    uint64_t seen_ms;                /* last message from it */
-    uint64_t told_ms;                /* last message to it */
-    uint32_t encoding;               /* the latest of sweeps that it reads */
-    uint64_t told_endpoint;          /* which aggregator endpoint it knows, by number */
-    bool alone;                      /* holds a lease that is under suspicion or late, and gets no other with it */
-    bool draining;                   /* gets no lease any more */
-    bool moved;                      /* speaks from a new socket; leases sent to the old one may be lost */
+    char holder[MESSAGE_NAME_BYTES];    /* the name of its key; empty: it needs none */
+    uint64_t instance;                  /* a new one for every start of the program */
+    uint64_t replaced[WORKER_REPLACED]; /* instances that had the name before it, the last one first; 0: none */
+    uint64_t seen_ms;                   /* last message from it */
+    uint64_t told_ms;                   /* last message to it */
+    uint32_t encoding;                  /* the latest of sweeps that it reads */
+    uint64_t told_endpoint;             /* which aggregator endpoint it knows, by number */
+    bool alone;                         /* holds a lease that is under suspicion or late, and gets no other with it */
+    bool draining;                      /* gets no lease any more */
+    bool moved;                         /* speaks from a new socket; leases sent to the old one may be lost */
     struct {
         struct digest sweep;
         uint64_t until_ms;

@@ -651,6 +651,23 @@ Test(broker, two_workers_of_one_name_do_not_take_it_from_each_other_for_ever)
     close_bench(bench);
 }
 
+Test(broker, many_workers_of_one_name_do_not_take_it_in_turns)
+{
+    struct bench *bench = open_bench();
+    const struct peer peers[] = {one, two, three};
+    for (uint64_t at = 0; at < 3; at++) {
+        hello(bench, peers[at], ROLE_WORKER, "w", at + 1);
+        cr_assert_not_null(find_send(bench, peers[at], MESSAGE_WELCOME));
+    }
+    for (uint64_t at = 0; at < 2; at++) {
+        hello(bench, peers[at], ROLE_WORKER, "w", at + 1);
+        cr_assert_not_null(find_send(bench, peers[at], MESSAGE_ERROR), "the third is here");
+    }
+    heartbeat(bench, three, 2, 0, NULL);
+    cr_assert_null(find_send(bench, three, MESSAGE_STRANGER));
+    close_bench(bench);
+}
+
 Test(broker, a_silent_worker_is_forgotten_and_its_blocks_go_to_another)
 {
     struct bench *bench = open_bench();
