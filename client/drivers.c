@@ -212,6 +212,8 @@ static bool has_index(const struct drivers *drivers, uint32_t dimension)
 static const char *why_none(const struct drivers *drivers, const struct finding *finding)
 {
     if (finding->defined == 0) return "it is undefined in every draw";
+    const bool is_delta = strcmp(drivers->index, "delta") == 0;
+    if (is_delta && finding->defined < STUDY_DELTA_RUNS) return "it is defined in too few draws for delta";
     for (uint32_t at = 0; at < drivers->plan->study.dimensions; at++)
         if (has_index(drivers, at)) return "it does not vary";
     return "no parameter has a derivative";

@@ -186,6 +186,19 @@ Test(drivers, a_mean_is_settled_when_its_interval_is_narrow)
     cr_expect_not_null(strstr(text(), "\n  not settled: known to "), "%s", text());
 }
 
+Test(drivers, too_few_draws_for_delta_are_no_figure_that_does_not_vary)
+{
+    prepare(DESIGN_SOBOL, STUDY_DELTA_RUNS / 2);
+    sweep.study.extras = STUDY_DELTA;
+    find();
+    cr_expect_not_null(strstr(text(), "nothing: it is defined in too few draws for delta"), "%s", text());
+    close_all();
+    prepare(DESIGN_SOBOL, STUDY_DELTA_RUNS);
+    sweep.study.extras = STUDY_DELTA;
+    find();
+    cr_expect_null(strstr(text(), "too few draws"), "%s", text());
+}
+
 Test(drivers, a_mean_of_one_replicate_has_no_interval_and_says_so)
 {
     prepare(DESIGN_RANDOM, 512);
