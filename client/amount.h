@@ -16,8 +16,7 @@ struct amount_unit {
 struct amount_unit amount_unit(const char *unit);
 
 /* So many significant digits, all digits before the point, no exponent (but below 1e-9 and from 1e21 on), no zeros at
- * the end and no
- * "-0". "-" for what is undefined. */
+ * the end and no "-0". "-" for what is undefined. */
 void amount_text(double value, int digits, char text[AMOUNT_BYTES]);
 
 /* So many decimals, for figures that stand side by side; no "-0.00"; from 1e21 on six digits and an exponent. "-" for

@@ -50,8 +50,7 @@ static const struct known known[] = {
     {"set", "NAME=VALUE", TAKE_SET, OPTION_SWEEP, "fix a parameter in every scenario that does not set it itself"},
     {"design", "METHOD", TAKE_DESIGN, OPTION_SWEEP,
      "how draws are chosen: point, random, sobol, latin-hypercube, one-at-a-time, grid, morris, saltelli, derivative "
-     "or "
-     "shapley"},
+     "or shapley"},
     {"draws", "N", TAKE_DRAWS, OPTION_SWEEP, "draws of the uncertain parameters"},
     {"draws", "N", TAKE_DRAWS, OPTION_DRAWS, "draws of each sweep (default 1048576)"},
     {"seed", "S", TAKE_SEED, OPTION_SWEEP, "seed of the draws"},

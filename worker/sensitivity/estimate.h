@@ -20,7 +20,8 @@
  *   shapley     dimension       Shapley
  *   mu, mu_star, sigma          dimension; Morris: of elementary effects per unit of share
  *   dgsm        dimension       derivative: mean square of dY / d share of a uniform parameter, of dY / d normal score
- * of others; undefined where values come in steps dgsm_bound  dimension       derivative: which st does not exceed
+ *                             of others; undefined where values come in steps
+ *   dgsm_bound  dimension       derivative: which st does not exceed
  *   central     target          one at a time: the value with all parameters central
  *   low, high, swing            dimension; one at a time: the values at its ends, and their difference
  *   delta, pawn                 dimension and the dummy; with STUDY_DELTA */
