@@ -287,7 +287,7 @@ static void lend_suspects_of(const struct step *step, uint32_t sweep)
         uint64_t block;
         while (has_room(step) && ledger_suspect(ledger, fault, step->now_ms, &block)) {
             struct worker *worker = choose_for(step, ledger, fault);
-            broker->suspect_waits |= worker == NULL && is_read(step, ledger);
+            if (worker == NULL && !broker->suspect_waits) broker->suspect_waits = is_read(step, ledger);
             if (worker == NULL || !ledger_take_suspect(ledger, block)) break;
             roster_set_alone(&broker->roster, worker);
             lend(step, worker, sweep, (struct block_range){block, 1});
