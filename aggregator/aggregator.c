@@ -113,7 +113,7 @@ static void fetch(struct step *step, struct entry *entry)
 }
 
 /* Fetches at once, or leaves it to the tick after registration. What was asked for already is due by itself:
-   a worker that tries every few milliseconds must not have a population sent as often. */
+ * a worker that tries every few milliseconds must not have a population sent as often. */
 static void want_item(struct step *step, struct entry *entry)
 {
     if (entry->fetch_due_ms != UINT64_MAX) return;

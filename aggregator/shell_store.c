@@ -817,16 +817,15 @@ static bool set_orphans_aside(struct store *store, const struct store_visitor *v
                    "set nodes without a sweep aside");
 }
 
-/* What was set aside may have been the last to name a population. */
+#define UNNAMED_POPULATIONS " FROM population WHERE digest NOT IN (SELECT population FROM sweep)"
+
+/* What was set aside may have been the last to name a population. A store without such is not written to. */
 static bool drop_populations(struct store *store)
 {
     uint64_t unnamed = 0;
-    if (!read_number(store, "SELECT count(*) FROM population WHERE digest NOT IN (SELECT population FROM sweep)",
-                     &unnamed))
-        return false;
+    if (!read_number(store, "SELECT count(*)" UNNAMED_POPULATIONS, &unnamed)) return false;
     return unnamed == 0 ||
-           (begin(store) && execute(store, "DELETE FROM population WHERE digest NOT IN (SELECT population FROM sweep)",
-                                    "remove a population that no sweep names"));
+           (begin(store) && execute(store, "DELETE" UNNAMED_POPULATIONS, "remove a population that no sweep names"));
 }
 
 static bool mend_counter(struct store *store, const struct store_visitor *visitor)

@@ -1,5 +1,6 @@
 #include "sweep_codec.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -11,7 +12,7 @@
  * one more element, the analysis; a sweep that asks for nothing in it is written as version 1, so that every
  * sweep still has one encoding. */
 #define ENCODING_PLAIN      1
-#define ENCODING_ANALYSIS   SWEEP_ENCODING_LATEST
+#define ENCODING_ANALYSIS   2
 #define SWEEP_FIELDS        18
 #define LATER_FIELDS        16 /* that a later version may have beside: it is refused as that, by name */
 #define ANALYSIS_FIELDS     11
@@ -19,6 +20,8 @@
 #define DRAWS_PER_BLOCK_MAX (1u << 20)
 #define KNOWN_LEVELS        ((1u << AREA_LEVEL_COUNT) - 1)
 #define KNOWN_BY            (SWEEP_BY_PHASE | SWEEP_BY_QUINTILE)
+
+static_assert(ENCODING_ANALYSIS == SWEEP_ENCODING_LATEST, "what is said to be read is what is read here");
 
 /* The numbers of each kind of distribution, in the order of the wire, as offsets in struct
  * distribution. Other numbers of the struct do not belong to the kind and are not encoded. */

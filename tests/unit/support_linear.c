@@ -139,6 +139,15 @@ static void make_parts(double pupils, uint32_t years, const double *values, doub
     parts[years] = pupils * values[LINEAR_PRICE];
 }
 
+double linear_pupils(const struct population *population, const struct area *area)
+{
+    double pupils = 0;
+    for (size_t row = 0; row < population->count; row++)
+        if (area->level == AREA_ENGLAND || population->authorities[population->authority[row]].region == area->key)
+            pupils += population->pupils[row];
+    return pupils;
+}
+
 void linear_figures(double pupils, uint32_t years, const double *values, const double *minus, double *figures)
 {
     double parts[MODEL_YEARS_MAX + 1], less[MODEL_YEARS_MAX + 1];

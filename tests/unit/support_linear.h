@@ -25,6 +25,9 @@ struct population *linear_population(void);
  * random design of `draws` draws. `sweep` is overwritten. */
 void linear_sweep(struct sweep *sweep, uint64_t draws);
 
+/* Pupils of England or a region, counted otherwise than the model does. */
+double linear_pupils(const struct population *population, const struct area *area);
+
 /* Figures of one area and draw, straight from the definitions: [years + 3]. minus: values of the scenario
  * to take away, or NULL. */
 void linear_figures(double pupils, uint32_t years, const double *values, const double *minus, double *figures);

@@ -12,6 +12,7 @@
 #include "cache.h"
 #include "digest.h"
 #include "node.h"
+#include "support_facts.h"
 #include "sweep_codec.h"
 
 #define FIGURES  2u
@@ -30,9 +31,6 @@ struct disk {
     struct digest sweeps[8], sweep_populations[8], populations[8], results[8];
     struct facts facts[8];
 };
-
-/* Of a sweep without a rule and a family. */
-#define PLAIN_FACTS(count) (&(struct facts){.blocks = (count), .full_blocks = (count), .first_level = FOLD_NO_RULE})
 
 /* What was said, in order. */
 struct said {

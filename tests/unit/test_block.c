@@ -69,15 +69,6 @@ static void draw_values(const struct design *design, uint64_t draw, const struct
         values[scenario->settings[at].parameter] = scenario->settings[at].value;
 }
 
-static double count_pupils(const struct area *area)
-{
-    double pupils = 0;
-    for (size_t row = 0; row < population->count; row++)
-        if (area->level == AREA_ENGLAND || population->authorities[population->authority[row]].region == area->key)
-            pupils += population->pupils[row];
-    return pupils;
-}
-
 static bool fails(const struct design *design, uint64_t draw)
 {
     double values[LINEAR_PARAMETERS];
@@ -96,7 +87,8 @@ static double plain_figure(const struct plan *plan, const struct design *design,
     size_t scenario = difference ? column - sweep.scenario_count + 1 : column;
     draw_values(design, draw, &sweep.scenarios[scenario], values);
     draw_values(design, draw, &sweep.scenarios[0], minus);
-    linear_figures(count_pupils(&plan->areas[area]), sweep.years, values, difference ? minus : NULL, figures);
+    linear_figures(linear_pupils(population, &plan->areas[area]), sweep.years, values, difference ? minus : NULL,
+                   figures);
     return figures[plan->kept[figure]];
 }
 

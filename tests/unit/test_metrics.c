@@ -11,6 +11,7 @@
 #include "../../broker/metrics.h"
 #include "digest.h"
 #include "support_broker.h"
+#include "support_facts.h"
 
 #define WORDS_MAX  512
 #define WORD_BYTES 96
@@ -290,9 +291,6 @@ static const char *aggregator_page(struct aggregator_snapshot *snapshot, struct 
     cr_assert_not(out->failed);
     return (const char *)out->data;
 }
-
-/* Of a sweep without a rule and a family. */
-#define PLAIN_FACTS(count) (&(struct facts){.blocks = (count), .full_blocks = (count), .first_level = FOLD_NO_RULE})
 
 Test(aggregator_metrics, pages_tell_what_is_held)
 {

@@ -31,15 +31,6 @@ struct plain_draw {
     double step[LINEAR_PARAMETERS];
 };
 
-static double count_pupils(const struct area *area)
-{
-    double pupils = 0;
-    for (size_t row = 0; row < population->count; row++)
-        if (area->level == AREA_ENGLAND || population->authorities[population->authority[row]].region == area->key)
-            pupils += population->pupils[row];
-    return pupils;
-}
-
 static void settle(const double *drawn, const struct sweep_scenario *scenario, double *values)
 {
     memcpy(values, drawn, LINEAR_PARAMETERS * sizeof *values);
@@ -53,7 +44,8 @@ static double plain_figure(const double *drawn, const struct study_target *targe
     bool difference = target->column >= sweep.scenario_count;
     settle(drawn, &sweep.scenarios[difference ? target->column - sweep.scenario_count + 1 : target->column], values);
     settle(drawn, &sweep.scenarios[0], minus);
-    linear_figures(count_pupils(&plan->areas[target->area]), sweep.years, values, difference ? minus : NULL, figures);
+    linear_figures(linear_pupils(population, &plan->areas[target->area]), sweep.years, values,
+                   difference ? minus : NULL, figures);
     double figure = figures[plan->kept[target->kept]];
     return isfinite(figure) ? figure : NAN;
 }
